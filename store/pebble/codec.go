@@ -1,0 +1,191 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// encoder and decoder write and read the values: unsigned varints and
+// length-prefixed strings, nothing else.
+type encoder struct{ b []byte }
+
+func (e *encoder) uint(v uint64)   { e.b = binary.AppendUvarint(e.b, v) }
+func (e *encoder) int(v int64)     { e.uint(uint64(v)) }
+func (e *encoder) string(s string) { e.uint(uint64(len(s))); e.b = append(e.b, s...) }
+
+type decoder struct {
+	b   []byte
+	err error
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.err = errLayout
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) int() int64 { return int64(d.uint()) }
+
+func (d *decoder) bytes() []byte {
+	n := d.uint()
+	if d.err != nil || n > uint64(len(d.b)) {
+		d.err = errLayout
+		return nil
+	}
+	s := d.b[:n]
+	d.b = d.b[n:]
+	return s
+}
+
+func (d *decoder) string() string { return string(d.bytes()) }
+
+func timeToMillis(t time.Time) int64 { return t.UnixMilli() }
+
+func millisToTime(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// A document: method, version, seq, time, type, id, body. The method of the
+// version is kept for histories; Delete means there is no body.
+func encodeDocument(d store.Document, m store.Method) []byte {
+	e := encoder{b: make([]byte, 0, len(d.Body)+len(d.Ref.Type)+len(d.Ref.ID)+32)}
+	e.uint(uint64(m))
+	e.int(d.Version)
+	e.int(d.Seq)
+	e.int(timeToMillis(d.Time))
+	e.string(d.Ref.Type)
+	e.string(d.Ref.ID)
+	return append(e.b, d.Body...)
+}
+
+// decodeDocument copies what it takes from v, so v may be a buffer of pebble.
+func decodeDocument(v []byte, number int64, withBody bool) (store.Document, store.Method, error) {
+	d := decoder{b: v}
+	m := store.Method(d.uint())
+	doc := store.Document{Number: number}
+	doc.Version = d.int()
+	doc.Seq = d.int()
+	doc.Time = millisToTime(d.int())
+	doc.Ref.Type = d.string()
+	doc.Ref.ID = d.string()
+	doc.Deleted = m == store.Delete
+	if withBody && !doc.Deleted && d.err == nil {
+		doc.Body = append([]byte(nil), d.b...)
+	}
+	return doc, m, d.err
+}
+
+// A key set: each sorted key as the length it shares with the one before it
+// and the rest.
+func encodeKeySet(keys []store.Key) []byte {
+	e := encoder{b: make([]byte, 0, 16*len(keys))}
+	previous := ""
+	for _, k := range keys {
+		n := 0
+		for n < len(k) && n < len(previous) && k[n] == previous[n] {
+			n++
+		}
+		e.uint(uint64(n))
+		e.string(k[n:])
+		previous = k
+	}
+	return e.b
+}
+
+func decodeKeySet(v []byte) ([]store.Key, error) {
+	d := decoder{b: v}
+	keys := make([]store.Key, 0, 48)
+	buf := make([]byte, 0, 128)
+	for len(d.b) > 0 && d.err == nil {
+		n := d.uint()
+		rest := d.bytes()
+		if d.err != nil || n > uint64(len(buf)) {
+			return nil, errLayout
+		}
+		buf = append(buf[:n], rest...)
+		keys = append(keys, string(buf))
+	}
+	return keys, d.err
+}
+
+// logChange is a change as the log keeps it: with the document's number.
+type logChange struct {
+	store.EntryChange
+	number int64
+}
+
+func encodeEntry(entry store.Entry, writes []store.Write) []byte {
+	e := encoder{}
+	e.int(timeToMillis(entry.Time))
+	e.string(entry.Source)
+	e.string(entry.Event)
+	e.string(string(entry.Info))
+	e.uint(uint64(len(writes)))
+	for _, w := range writes {
+		e.uint(uint64(w.Method))
+		e.string(w.Ref.Type)
+		e.string(w.Ref.ID)
+		e.int(w.Version)
+		e.int(w.Number)
+	}
+	return e.b
+}
+
+func decodeEntry(v []byte, seq int64) (store.Entry, []logChange, error) {
+	d := decoder{b: v}
+	entry := store.Entry{Seq: seq, Time: millisToTime(d.int())}
+	entry.Source = d.string()
+	entry.Event = d.string()
+	if info := d.bytes(); len(info) > 0 {
+		entry.Info = append([]byte(nil), info...)
+	}
+	n := d.uint()
+	var changes []logChange
+	for i := uint64(0); i < n && d.err == nil; i++ {
+		var c logChange
+		c.Method = store.Method(d.uint())
+		c.Ref.Type = d.string()
+		c.Ref.ID = d.string()
+		c.Version = d.int()
+		c.number = d.int()
+		changes = append(changes, c)
+		entry.Changes = append(entry.Changes, c.EntryChange)
+	}
+	return entry, changes, d.err
+}
+
+// An item: version, expiry in ms (0 never), keys, body.
+func encodeItem(it store.Item) []byte {
+	e := encoder{b: make([]byte, 0, len(it.Body)+32)}
+	e.int(it.Version)
+	if it.Expires.IsZero() {
+		e.uint(0)
+	} else {
+		e.int(timeToMillis(it.Expires))
+	}
+	e.uint(uint64(len(it.Keys)))
+	for _, k := range it.Keys {
+		e.string(k)
+	}
+	return append(e.b, it.Body...)
+}
+
+func decodeItem(v []byte, kind, id string) (store.Item, error) {
+	d := decoder{b: v}
+	it := store.Item{Kind: kind, ID: id, Version: d.int()}
+	if ms := d.int(); ms != 0 {
+		it.Expires = millisToTime(ms)
+	}
+	n := d.uint()
+	for i := uint64(0); i < n && d.err == nil; i++ {
+		it.Keys = append(it.Keys, d.string())
+	}
+	if d.err == nil {
+		it.Body = append([]byte(nil), d.b...)
+	}
+	return it, d.err
+}

@@ -1,0 +1,239 @@
+package pebble
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// layoutVersion is written into a new folder; a folder of another version is
+// refused.
+const layoutVersion = 1
+
+// Options say how a folder is opened.
+type Options struct {
+	// Clock gives the time of commits; time.Now when nil.
+	Clock func() time.Time
+	// MaxBody is the largest body taken, in bytes; 0 for 64 MiB.
+	MaxBody int
+	// CacheSize is the block cache in bytes; 0 for 128 MiB.
+	CacheSize int64
+	// Logger hears of background errors; slog.Default when nil.
+	Logger *slog.Logger
+}
+
+// Engine is a store.Store in a folder.
+type Engine struct {
+	db      *pebble.DB
+	clock   func() time.Time
+	planner store.Planner
+
+	mu      sync.Mutex
+	closed  bool
+	inUse   sync.WaitGroup // calls under way; Close waits for them
+	done    chan struct{}  // closed by Close: wakes WaitLog
+	tenants map[store.Tenant]*tenant
+	next    tenantID
+
+	items sync.Mutex // compare-and-set of items is read, compare, write
+}
+
+var _ store.Store = (*Engine)(nil)
+
+// Open opens a folder, making it when it is not there. A folder that another
+// process has open is refused.
+func Open(dir string, o Options) (*Engine, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = 64 << 20
+	}
+	if o.CacheSize == 0 {
+		o.CacheSize = 128 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	cache := pebble.NewCache(o.CacheSize)
+	defer cache.Unref()
+	db, err := pebble.Open(dir, &pebble.Options{
+		FS:                 vfs.Default,
+		Cache:              cache,
+		MemTableSize:       64 << 20,
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             logger{o.Logger},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open data folder %s: %w", dir, explain(err))
+	}
+	e := &Engine{
+		db: db, clock: o.Clock, planner: store.Planner{MaxBody: o.MaxBody},
+		done: make(chan struct{}), tenants: map[store.Tenant]*tenant{},
+	}
+	if err := e.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open data folder %s: %w", dir, err), db.Close())
+	}
+	return e, nil
+}
+
+func explain(err error) error {
+	if isLocked(err) {
+		return fmt.Errorf("another process has it open; stop that one or choose another --data folder (%w)", err)
+	}
+	return err
+}
+
+func (e *Engine) load() error {
+	key := append([]byte{spaceMeta}, "layout"...)
+	v, closer, err := e.db.Get(key)
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		if err := e.db.Set(key, []byte{layoutVersion}, pebble.Sync); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		found := append([]byte(nil), v...)
+		_ = closer.Close()
+		if len(found) != 1 || found[0] != layoutVersion {
+			return fmt.Errorf("layout version %v, this program reads %d", found, layoutVersion)
+		}
+	}
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceTenant}, UpperBound: []byte{spaceTenant + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		id := tenantID(binary.BigEndian.Uint32(v))
+		t, err := e.openTenant(id)
+		if err != nil {
+			return err
+		}
+		e.tenants[store.Tenant(it.Key()[1:])] = t
+		e.next = max(e.next, id)
+	}
+	return it.Error()
+}
+
+// enter registers a call, so that Close can wait for it.
+func (e *Engine) enter() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return store.ErrClosed
+	}
+	e.inUse.Add(1)
+	return nil
+}
+
+// lookup returns a tenant that exists, or nil.
+func (e *Engine) lookup(name store.Tenant) *tenant {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.tenants[name]
+}
+
+// ensure returns a tenant, making it when it is new.
+func (e *Engine) ensure(name store.Tenant) (*tenant, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.tenants[name]; t != nil {
+		return t, nil
+	}
+	id := e.next + 1
+	key := append([]byte{spaceTenant}, name...)
+	if err := e.db.Set(key, binary.BigEndian.AppendUint32(nil, uint32(id)), pebble.Sync); err != nil {
+		return nil, wrap(err)
+	}
+	t, err := e.openTenant(id)
+	if err != nil {
+		return nil, err
+	}
+	e.next = id
+	e.tenants[name] = t
+	return t, nil
+}
+
+// Exclusive is true: pebble locks the folder.
+func (e *Engine) Exclusive() bool { return true }
+
+// Ping reports ErrClosed after Close and nil before.
+func (e *Engine) Ping(ctx context.Context) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	defer e.inUse.Done()
+	return ctx.Err()
+}
+
+// Tenants lists the tenants.
+func (e *Engine) Tenants(context.Context) ([]store.Tenant, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, store.ErrClosed
+	}
+	names := make([]store.Tenant, 0, len(e.tenants))
+	for name := range e.tenants {
+		names = append(names, name)
+	}
+	return sorted(names), nil
+}
+
+// Close waits for calls under way and closes the folder.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	close(e.done)
+	e.mu.Unlock()
+	e.inUse.Wait()
+	for _, t := range e.tenants {
+		t.pipeline.Wait()
+	}
+	return e.db.Close()
+}
+
+// wrap gives an error of pebble the identity that the contract asks for.
+// What is not ours is a disk that fails: it may work later.
+func wrap(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+}
+
+// logger hands pebble's messages to slog: its infos are details.
+type logger struct{ *slog.Logger }
+
+func (l logger) Infof(format string, args ...any) {
+	l.Debug("pebble: " + fmt.Sprintf(format, args...))
+}
+
+func (l logger) Errorf(format string, args ...any) {
+	l.Error("pebble: " + fmt.Sprintf(format, args...))
+}
+
+func (l logger) Fatalf(format string, args ...any) {
+	l.Error("pebble: " + fmt.Sprintf(format, args...))
+	panic("pebble: cannot go on; see the log")
+}

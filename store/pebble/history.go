@@ -1,0 +1,152 @@
+package pebble
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// History implements store.Reader.
+func (e *Engine) History(ctx context.Context, name store.Tenant, q store.HistoryQuery) (store.HistoryPage, error) {
+	var page store.HistoryPage
+	err := e.read(ctx, name, func(t *tenant) error {
+		snap := e.db.NewSnapshot()
+		defer snap.Close()
+		h := history{r: snap, t: t.id, q: q, page: &page}
+		var err error
+		switch {
+		case q.ID != "":
+			err = h.ofDocument()
+		case q.Type != "":
+			err = h.ofType()
+		default:
+			err = h.ofTenant()
+		}
+		if errors.Is(err, errEnough) {
+			return nil
+		}
+		return err
+	})
+	return page, emptyIfNew(err)
+}
+
+// history gathers one page.
+type history struct {
+	r    pebble.Reader
+	t    tenantID
+	q    store.HistoryQuery
+	page *store.HistoryPage
+	last store.HistoryCursor
+}
+
+var errEnough = errors.New("page is full")
+
+// take adds a version, which comes in descending order of its place.
+func (h *history) take(number, version int64, index int) error {
+	doc, method, err := byNumber(h.r, h.t, number, true)
+	if err == nil && doc.Version != version {
+		doc, method, err = decoded(h.r, versionKey(h.t, number, version), number, true)
+	}
+	if err != nil {
+		return err
+	}
+	if !h.before(doc.Seq, index) {
+		return nil
+	}
+	if !h.q.Since.IsZero() && doc.Time.Before(h.q.Since) {
+		return errEnough
+	}
+	if len(h.page.Versions) == h.q.Limit {
+		h.page.Next = h.last
+		return errEnough
+	}
+	h.page.Versions = append(h.page.Versions, store.Version{Document: doc, Method: method})
+	h.last = store.HistoryCursor{Seq: doc.Seq, Index: index}
+	return nil
+}
+
+// before reports whether a place lies behind the cursor that the page starts at.
+func (h *history) before(seq int64, index int) bool {
+	b := h.q.Before
+	return b == (store.HistoryCursor{}) || seq < b.Seq || seq == b.Seq && index < b.Index
+}
+
+// ofDocument walks a document's versions downwards. A document has at most
+// one version in an entry, so the place within the entry does not matter.
+func (h *history) ofDocument() error {
+	doc, _, err := document(h.r, h.t, store.Ref{Type: h.q.Type, ID: h.q.ID}, false)
+	if err != nil {
+		return err
+	}
+	for v := doc.Version; v >= 1; v-- {
+		if err := h.take(doc.Number, v, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *history) ofType() error {
+	p := historyPrefix(h.t, h.q.Type)
+	upper := end(p)
+	if h.q.Before != (store.HistoryCursor{}) {
+		upper = historyKey(h.t, h.q.Type, h.q.Before.Seq, h.q.Before.Index)
+	}
+	it, err := h.r.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: upper})
+	if err != nil {
+		return wrap(err)
+	}
+	defer it.Close()
+	for it.Last(); it.Valid(); it.Prev() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return wrap(err)
+		}
+		d := decoder{b: v}
+		number, version := d.int(), d.int()
+		if d.err != nil {
+			return d.err
+		}
+		index := int(binary.BigEndian.Uint32(it.Key()[len(p)+8:]))
+		if err := h.take(number, version, index); err != nil {
+			return err
+		}
+	}
+	return wrap(it.Error())
+}
+
+func (h *history) ofTenant() error {
+	p := prefix(spaceLog, h.t)
+	it, err := h.r.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: end(p)})
+	if err != nil {
+		return wrap(err)
+	}
+	defer it.Close()
+	ok := false
+	if h.q.Before == (store.HistoryCursor{}) {
+		ok = it.Last()
+	} else {
+		ok = it.SeekLT(logKey(h.t, h.q.Before.Seq+1))
+	}
+	for ; ok; ok = it.Prev() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return wrap(err)
+		}
+		seq := int64(binary.BigEndian.Uint64(it.Key()[len(p):]))
+		_, changes, err := decodeEntry(v, seq)
+		if err != nil {
+			return err
+		}
+		for i := len(changes) - 1; i >= 0; i-- {
+			if err := h.take(changes[i].number, changes[i].Version, i); err != nil {
+				return err
+			}
+		}
+	}
+	return wrap(it.Error())
+}

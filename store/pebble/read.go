@@ -1,0 +1,160 @@
+package pebble
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// view is the current state of one tenant.
+type view struct {
+	e *Engine
+	t *tenant
+}
+
+// States implements store.View.
+func (v view) States(_ context.Context, refs []store.Ref) (map[store.Ref]store.State, error) {
+	states := make(map[store.Ref]store.State, len(refs))
+	for _, ref := range refs {
+		doc, _, err := document(v.e.db, v.t.id, ref, false)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return nil, err
+		default:
+			states[ref] = store.State{Number: doc.Number, Version: doc.Version, Deleted: doc.Deleted}
+		}
+	}
+	return states, nil
+}
+
+// Find implements store.View.
+func (v view) Find(ctx context.Context, where store.Clause, limit int) ([]store.Ref, error) {
+	page, err := search(ctx, v.e.db, v.t.id, store.Query{Where: where, Limit: limit, RefsOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	refs := make([]store.Ref, len(page.Documents))
+	for i, d := range page.Documents {
+		refs[i] = d.Ref
+	}
+	return refs, nil
+}
+
+// numberOf looks a document's number up.
+func numberOf(r pebble.Reader, t tenantID, ref store.Ref) (int64, error) {
+	v, closer, err := r.Get(nameKey(t, ref))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, store.ErrNotFound
+	}
+	if err != nil {
+		return 0, wrap(err)
+	}
+	defer closer.Close()
+	return int64(binary.BigEndian.Uint64(v)), nil
+}
+
+// byNumber reads a current version.
+func byNumber(r pebble.Reader, t tenantID, number int64, body bool) (store.Document, store.Method, error) {
+	return decoded(r, numberKey(spaceDocument, t, number), number, body)
+}
+
+func decoded(r pebble.Reader, key []byte, number int64, body bool) (store.Document, store.Method, error) {
+	v, closer, err := r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return store.Document{}, 0, store.ErrNotFound
+	}
+	if err != nil {
+		return store.Document{}, 0, wrap(err)
+	}
+	defer closer.Close()
+	return decodeDocument(v, number, body)
+}
+
+func document(r pebble.Reader, t tenantID, ref store.Ref, body bool) (store.Document, store.Method, error) {
+	number, err := numberOf(r, t, ref)
+	if err != nil {
+		return store.Document{}, 0, err
+	}
+	return byNumber(r, t, number, body)
+}
+
+// read runs f for a tenant that exists on an open store.
+func (e *Engine) read(ctx context.Context, name store.Tenant, f func(t *tenant) error) error {
+	if err := store.CheckTenant(name); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := e.enter(); err != nil {
+		return err
+	}
+	defer e.inUse.Done()
+	t := e.lookup(name)
+	if t == nil {
+		return errNoTenant
+	}
+	return f(t)
+}
+
+// errNoTenant is what read answers for a tenant that never wrote: for reads
+// by name that is ErrNotFound, for the others an empty answer.
+var errNoTenant = fmt.Errorf("%w: nothing of this tenant", store.ErrNotFound)
+
+func emptyIfNew(err error) error {
+	if errors.Is(err, errNoTenant) {
+		return nil
+	}
+	return err
+}
+
+// Get implements store.Reader.
+func (e *Engine) Get(ctx context.Context, name store.Tenant, ref store.Ref) (doc store.Document, err error) {
+	err = e.read(ctx, name, func(t *tenant) error {
+		doc, _, err = document(e.db, t.id, ref, true)
+		return err
+	})
+	return doc, err
+}
+
+// GetVersion implements store.Reader.
+func (e *Engine) GetVersion(ctx context.Context, name store.Tenant, ref store.Ref, version int64) (doc store.Document, err error) {
+	err = e.read(ctx, name, func(t *tenant) error {
+		snap := e.db.NewSnapshot()
+		defer snap.Close()
+		doc, _, err = document(snap, t.id, ref, true)
+		if err == nil && doc.Version != version {
+			doc, _, err = decoded(snap, versionKey(t.id, doc.Number, version), doc.Number, true)
+		}
+		return err
+	})
+	if err != nil {
+		return store.Document{}, err
+	}
+	return doc, nil
+}
+
+// GetMany implements store.Reader.
+func (e *Engine) GetMany(ctx context.Context, name store.Tenant, refs []store.Ref) ([]store.Document, error) {
+	docs := make([]store.Document, 0, len(refs))
+	err := e.read(ctx, name, func(t *tenant) error {
+		for _, ref := range refs {
+			doc, _, err := document(e.db, t.id, ref, true)
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+			case err != nil:
+				return err
+			default:
+				docs = append(docs, doc)
+			}
+		}
+		return nil
+	})
+	return docs, emptyIfNew(err)
+}
