@@ -116,6 +116,14 @@ func (d *Document) Root() Node {
 	return Node{doc: d, index: 0}
 }
 
+// Node returns the value with that Index, or the zero Node.
+func (d *Document) Node(index int) Node {
+	if index < 0 || index >= len(d.records) {
+		return Node{}
+	}
+	return Node{doc: d, index: int32(index)}
+}
+
 func (d *Document) string() string {
 	if s := d.text.Load(); s != nil {
 		return *s

@@ -280,3 +280,34 @@ func appendUnescaped(dst, text []byte) []byte {
 		text = text[i+2:]
 	}
 }
+
+// Property returns what FHIR's JSON says about an element of a primitive type:
+// the member with the element's name, which holds the value or values, and the
+// one with an underscore before it, which holds their ids and extensions (R4
+// § 2.6.2.3). Either may be the zero Node.
+func (n Node) Property(name string) (value, underscore Node) {
+	if n.Kind() != KindObject || n.rec().count == 0 {
+		return Node{}, Node{}
+	}
+	d := n.doc
+	for i := n.index + 1; i != 0; i = d.records[i].next {
+		r := &d.records[i]
+		switch found := d.data[r.nameStart:r.nameEnd]; {
+		case r.flags&flagNameEscaped != 0:
+			if plain := n.at(i).Name(); plain == name {
+				value = n.at(i)
+			} else if len(plain) > 0 && plain[0] == '_' && plain[1:] == name {
+				underscore = n.at(i)
+			}
+		case len(found) == len(name):
+			if string(found) == name {
+				value = n.at(i)
+			}
+		case len(found) == len(name)+1:
+			if found[0] == '_' && string(found[1:]) == name {
+				underscore = n.at(i)
+			}
+		}
+	}
+	return value, underscore
+}

@@ -249,3 +249,26 @@ func TestRealResources(t *testing.T) {
 		}
 	}
 }
+
+// R4 § 2.6.2.3: the ids and extensions of a primitive are in a member with an
+// underscore before the element's name.
+func TestProperty(t *testing.T) {
+	doc, err := rawjson.Parse([]byte(`{"a":1,"_a":2,"_b":3,"c":4,"\u0064":5,"\u005fd":6,"ab":7}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, value, underscore string }{
+		{"a", "1", "2"}, {"b", "", "3"}, {"c", "4", ""}, {"d", "5", "6"}, {"ab", "7", ""}, {"x", "", ""},
+	} {
+		value, underscore := doc.Root().Property(c.name)
+		if value.String() != c.value || underscore.String() != c.underscore {
+			t.Errorf("%s: %q %q", c.name, value.String(), underscore.String())
+		}
+		if value.Exists() && doc.Node(value.Index()) != value {
+			t.Errorf("%s: Node(Index()) is another node", c.name)
+		}
+	}
+	if doc.Node(-1).Exists() || doc.Node(doc.Len()).Exists() {
+		t.Error("a node outside the document exists")
+	}
+}
