@@ -1,0 +1,19 @@
+// Package redox is the typed model of Redox's data models and their
+// translation to FHIR R4 and back.
+//
+// [Parse] reads a message into a [Message], whose body is one of the generated
+// types: [Scheduling], [PatientAdmin] and so on, each the union of its events'
+// fields. The types serve as builders as well:
+//
+//	m, err := redox.NewMessage(&redox.Scheduling{
+//		Meta:    &redox.Meta{DataModel: "Scheduling", EventType: "New"},
+//		Patient: &redox.Patient{Identifiers: []redox.Identifier{{ID: "4711", IDType: "MR"}}},
+//		Visit: &redox.Visit{
+//			VisitNumber: "V1", VisitDateTime: "2026-03-02T09:00:00Z", Duration: redox.Int(30),
+//			Location: &redox.Location{Department: "Cardiology"},
+//		},
+//	})
+//	data, err := redox.Marshal(m)
+//
+// Everything is pure: no I/O, no clock, no state.
+package redox

@@ -1,0 +1,3 @@
+package redox
+
+//go:generate go run ./internal/gen

@@ -1,0 +1,81 @@
+package redox
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// requirement is a node of the tree of required members of an event.
+type requirement struct {
+	name     string
+	required bool
+	members  []requirement
+}
+
+// requirements are the compiled trees of all events.
+var requirements = sync.OnceValue(func() map[string][]requirement {
+	trees := make(map[string][]requirement, len(events))
+	for pair, facts := range events {
+		trees[pair], _ = parseRequirements(facts.required)
+	}
+	return trees
+})
+
+// parseRequirements reads Meta!{DataModel!} Visit{Location!} up to the end or
+// a closing brace, and returns what follows.
+func parseRequirements(s string) (list []requirement, rest string) {
+	for s != "" && s[0] != '}' {
+		if s[0] == ' ' {
+			s = s[1:]
+			continue
+		}
+		end := strings.IndexAny(s, "!{} ")
+		if end < 0 {
+			end = len(s)
+		}
+		r := requirement{name: s[:end]}
+		s = s[end:]
+		if strings.HasPrefix(s, "!") {
+			r.required, s = true, s[1:]
+		}
+		if strings.HasPrefix(s, "{") {
+			r.members, s = parseRequirements(s[1:])
+			s = strings.TrimPrefix(s, "}")
+		}
+		list = append(list, r)
+	}
+	return list, s
+}
+
+// missing finds the required members that an object lacks. A member is
+// required only when its parent object is there. Null and "" count as absent.
+func missing(v reflect.Value, path string, tree []requirement, report func(path string)) {
+	for _, r := range tree {
+		at := r.name
+		if path != "" {
+			at = path + "." + r.name
+		}
+		field := v.FieldByName(r.name)
+		if field.IsZero() {
+			if r.required {
+				report(at)
+			}
+			continue
+		}
+		if len(r.members) == 0 {
+			continue
+		}
+		switch field.Kind() {
+		case reflect.Pointer:
+			missing(field.Elem(), at, r.members, report)
+		case reflect.Slice:
+			for i := range field.Len() {
+				if item := field.Index(i); item.Kind() == reflect.Struct {
+					missing(item, at+"["+strconv.Itoa(i)+"]", r.members, report)
+				}
+			}
+		}
+	}
+}
