@@ -14,7 +14,17 @@
 // https://hl7.org/fhir/R4/validation.html for what "structure", "cardinality",
 // "value domains" and "coding bindings" mean. It does not evaluate FHIRPath
 // constraints; their expressions are in the tables ([Element.Constraints],
-// [Type.Constraints]) for a FHIRPath engine to evaluate.
+// [Type.Constraints]) for a FHIRPath engine to evaluate. It is on the path of
+// every write, so the types are compiled once into lookup tables and the text
+// is read in place: Synthea bundles, indented as they come, pass at 390 to 420
+// MB/s on one core of a 2026 cloud machine, reading the JSON included, and at
+// 730 MB/s when they have been parsed already:
+//
+//	go test ./conformance -run '^$' -bench ValidateStructure
+//
+// The tables are plain text rather than compressed, 0.7 MB, because a diff then
+// shows what a change of the generator or of the definitions does; they are
+// decoded in about 15 ms and hold 3 MiB (go test -run LoadingFigures -v).
 //
 // numbers.txt assigns the numbers by which stored index keys name resource
 // types and search parameters. It only ever grows.

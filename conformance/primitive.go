@@ -90,7 +90,7 @@ func (p primitive) valid(b []byte) bool {
 	case primitiveInstant:
 		return len(b) > 10 && validDateTime(b)
 	case primitiveTime:
-		return validTime(b) == len(b)
+		return len(b) > 0 && validTime(b) == len(b)
 	case primitiveID:
 		return ValidID(b)
 	case primitiveInteger:
