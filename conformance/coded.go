@@ -6,48 +6,30 @@ import (
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 )
 
-// coded checks the required binding of an element that is not a plain code
-// (https://hl7.org/fhir/R4/terminologies.html#bindings): of a CodeableConcept
-// one coding must be in the value set, of a Coding and a Quantity its code.
-func (v *validator) coded(n rawjson.Node, m *member) {
-	switch m.typeName {
-	case "Coding", "Quantity":
-		if v.codingFails(n, m.codes) {
-			v.reportBinding(n, m)
-		}
-	case "CodeableConcept":
-		codings, ok := n.Member("coding")
-		if !ok {
-			// Text alone is no code of the value set; but an extension, such as
-			// data-absent-reason, may say why there is none.
-			if !hasExtension(n) {
-				v.reportBinding(n, m)
-			}
+// concept checks the required binding of a CodeableConcept: one of its codings
+// must be in the value set (https://hl7.org/fhir/R4/terminologies.html#bindings).
+// Text alone is no code of it. But where there is an extension instead, such as
+// data-absent-reason, it may say why there is no code.
+func (v *validator) concept(n rawjson.Node, m *member) {
+	codings, ok := n.Member("coding")
+	if !ok && hasExtension(n) {
+		return
+	}
+	for coding, ok := codings.Child(); ok; coding, ok = coding.Next() {
+		code, ok := coding.Member("code")
+		if !ok && hasExtension(coding) {
 			return
 		}
-		for coding, ok := codings.Child(); ok; coding, ok = coding.Next() {
-			if !v.codingFails(coding, m.codes) {
-				return
-			}
+		system, _ := coding.Member("system")
+		if m.codes.Contains(string(system.Bytes()), string(code.Bytes())) {
+			return
 		}
-		v.reportBinding(n, m)
 	}
+	v.reportBinding(n, m)
 }
 
 func (v *validator) reportBinding(n rawjson.Node, m *member) {
 	v.report(n.Offset(), IssueCodeInvalid, m.element.Path+" must have a code of the value set "+m.codes.URL+" (required binding)")
-}
-
-// codingFails reports whether a coding has a code that is not in the value set.
-// A coding without a code does not fail: its extension may say why, and its
-// shape was checked.
-func (v *validator) codingFails(n rawjson.Node, set *ValueSet) bool {
-	code, ok := n.Member("code")
-	if !ok || code.Kind() != rawjson.KindString {
-		return !hasExtension(n)
-	}
-	system, _ := n.Member("system")
-	return !set.Contains(string(system.Bytes()), string(code.Bytes()))
 }
 
 func (v *ValueSet) containsCode(code []byte) bool {

@@ -29,7 +29,7 @@ var knownFaults = map[string]struct {
 	code   IssueCode
 	reason string
 }{
-	// Reference targets (R4 §2.3.0.1): the element's targetProfile does not have
+	// Reference targets (https://hl7.org/fhir/R4/references.html): the element's targetProfile does not have
 	// the type.
 	"DeviceMetric-example.json":        {IssueValue, "parent refers to a DeviceDefinition, the target is Device"},
 	"DeviceUseStatement-example.json":  {IssueValue, "reasonReference refers to a Procedure, which is no target"},

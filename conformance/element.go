@@ -75,8 +75,8 @@ type Element struct {
 	// Binding is nil for bindings weaker than extensible.
 	Binding *Binding
 
-	Summary  bool // in the response to _summary=true (§3.1.1.5.9)
-	Modifier bool // isModifier (§2.4.0.1)
+	Summary  bool // in the response to _summary=true (https://hl7.org/fhir/R4/search.html#summary)
+	Modifier bool // isModifier (https://hl7.org/fhir/R4/conformance-rules.html#isModifier)
 
 	// Constraints are the invariants given at this element, without those of
 	// its type.

@@ -203,8 +203,6 @@ var mutations = []mutation{
 		switch s.typeName {
 		case "code":
 			return IssueCodeInvalid, s.set(phi), true
-		case "Coding":
-			return IssueCodeInvalid, s.set(map[string]any{"system": "http://example.org", "code": phi}), true
 		case "CodeableConcept":
 			return IssueCodeInvalid, s.set(map[string]any{"coding": []any{map[string]any{"system": "http://example.org", "code": phi}}}), true
 		}

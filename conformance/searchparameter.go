@@ -80,7 +80,7 @@ func (d *Definitions) SearchParameters(resourceType string) []*SearchParameter {
 // SearchParameter returns the parameter that a query string names: ("Patient",
 // "birthdate"), ("Patient", "_id"). The abstract types Resource and
 // DomainResource have their own parameters only: what a search across all types
-// may use (§3.1.1.3).
+// may use (https://hl7.org/fhir/R4/http.html#search).
 func (d *Definitions) SearchParameter(resourceType, code string) (*SearchParameter, bool) {
 	s, ok := d.searchable[resourceType]
 	if !ok {

@@ -168,7 +168,10 @@ func (m *member) link(d *Definitions, all *shapes) (under *member, err error) {
 		return nil, fmt.Errorf("type %s", m.typeName)
 	}
 	e := m.element
-	if e.Binding != nil && e.Binding.Strength == "required" && isCoded(t.Name) {
+	if e.Binding != nil && e.Binding.Strength == "required" {
+		if t.Name != "code" && t.Name != "CodeableConcept" {
+			return nil, fmt.Errorf("required binding of type %s is not provided for: R4 has none", t.Name)
+		}
 		m.codes = d.valueSets[e.Binding.ValueSet]
 	}
 	switch {
@@ -200,16 +203,6 @@ func (m *member) link(d *Definitions, all *shapes) (under *member, err error) {
 		}
 	}
 	return nil, nil
-}
-
-// isCoded reports whether a binding applies to the type: of a choice it applies
-// to the coded types only (https://hl7.org/fhir/R4/terminologies.html#bindings).
-func isCoded(typeName string) bool {
-	switch typeName {
-	case "code", "string", "uri", "Coding", "CodeableConcept", "Quantity":
-		return true
-	}
-	return false
 }
 
 // fill builds the lookup table, at most a quarter full so that a name that is

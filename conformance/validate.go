@@ -219,7 +219,7 @@ func (v *validator) value(n rawjson.Node, m *member, context *member) {
 	default:
 		v.object(n, m.shape, m)
 		if m.codes != nil && !m.under {
-			v.coded(n, m)
+			v.concept(n, m)
 		}
 	}
 }
@@ -268,7 +268,7 @@ func (v *validator) primitive(n rawjson.Node, m *member, context *member) {
 		v.report(n.Offset(), IssueTooLong, "type "+m.typeName+" must not exceed 1 MB")
 	}
 	if m.codes != nil && !m.codes.containsCode(text) {
-		v.report(n.Offset(), IssueCodeInvalid, m.element.Path+" must have a code of the value set "+m.codes.URL+" (required binding)")
+		v.reportBinding(n, m)
 	}
 	if m.reference {
 		v.referenceTarget(n, text, context)

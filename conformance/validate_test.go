@@ -214,7 +214,8 @@ func TestRequiredBindings(t *testing.T) {
 		{"concept without a system", condition(`{"coding":[{"code":"active"}]}`), []string{"code-invalid Condition.clinicalStatus"}},
 		{"text alone", condition(`{"text":"active"}`), []string{"code-invalid Condition.clinicalStatus"}},
 		{"extension instead", condition(`{"extension":[{"url":"u","valueCode":"unknown"}]}`), nil},
-		{"coding", `{"resourceType":"Encounter","status":"planned","class":{"code":"AMB"}}`, nil},
+		{"extension instead of the coding's code", condition(`{"coding":[{"extension":[{"url":"u","valueCode":"unknown"}]}]}`), nil},
+		{"coding with neither", condition(`{"coding":[{"display":"active"}]}`), []string{"code-invalid Condition.clinicalStatus"}},
 		{"a value set that cannot be enumerated", `{"resourceType":"Invoice","status":"draft","totalNet":{"value":1,"currency":"XXX"}}`, nil},
 		{"extensible is no requirement", `{"resourceType":"Patient","maritalStatus":{"coding":[{"system":"http://x","code":"1"}]}}`, nil},
 	})

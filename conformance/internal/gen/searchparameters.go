@@ -80,7 +80,7 @@ func correct(sp *searchParameter) {
 
 // splitByBase gives each base type the parts of the union that start with it.
 // R4 shares one parameter between types by joining their paths with "|"
-// (§3.1.0.5.6); evaluating the others' parts would only cost time.
+// (https://hl7.org/fhir/R4/searchparameter.html); evaluating the others' parts would only cost time.
 func splitByBase(expression string, bases []string) ([]baseExpression, error) {
 	parts, err := splitUnion(expression)
 	if err != nil {

@@ -212,7 +212,7 @@ func (r *typeReader) element(sd *structureDefinition, e *elementDefinition) (fac
 					}
 				}
 			}
-			// R4 says string for Resource.id although §2.26.3.1 makes it an id
+			// R4 says string for Resource.id although https://hl7.org/fhir/R4/resource.html#id makes it an id
 			// (corrected in R4B's and R5's definitions).
 			if e.Base.Path == "Resource.id" {
 				code = "id"
