@@ -16,16 +16,17 @@
 // constraints; their expressions are in the tables ([Element.Constraints],
 // [Type.Constraints]) for a FHIRPath engine to evaluate. It is on the path of
 // every write, so the types are compiled once into lookup tables and the text
-// is read in place: Synthea bundles, indented as they come, pass at 390 to 420
-// MB/s on one core of a 2026 cloud machine, reading the JSON included, and at
-// 730 MB/s when they have been parsed already:
+// is read in place: Synthea bundles, indented as they come, pass at 260 MB/s
+// (other work on the machine) to 420 MB/s (none) on one core of a two-core
+// cloud machine, reading the JSON included, and at 590 to 730 MB/s when they
+// have been parsed already:
 //
 //	go test ./conformance -run '^$' -bench ValidateStructure
 //
 // The tables are plain text rather than compressed, 0.7 MB, because a diff then
 // shows what a change of the generator or of the definitions does; they are
-// decoded in 15 ms and the validator's in 7 ms, each at the first use; both hold 5.4 MiB
-// (go test ./conformance -run LoadingFigures -v).
+// decoded in 15 ms and compiled for the validator in 7 ms, each at the first
+// use; both hold 5.4 MiB (go test ./conformance -run LoadingFigures -v).
 //
 // numbers.txt assigns the numbers by which stored index keys name resource
 // types and search parameters. It only ever grows.
