@@ -79,3 +79,38 @@ func CheckCommit(t Tenant, c Commit) error {
 	}
 	return nil
 }
+
+// CheckQuery reports, wrapped in ErrInvalid, why a query cannot be asked.
+func CheckQuery(q Query) error {
+	if err := CheckClause(q.Where); err != nil {
+		return err
+	}
+	if q.Limit < 0 {
+		return invalid("a query's limit is negative")
+	}
+	if q.After != nil && len(q.After.Keys) != len(q.Sort) {
+		return invalid("a cursor of another query")
+	}
+	return nil
+}
+
+// CheckHistory reports, wrapped in ErrInvalid, why a history cannot be asked
+// for.
+func CheckHistory(q HistoryQuery) error {
+	switch {
+	case q.Limit < 1:
+		return invalid("a history's limit is less than 1")
+	case q.Type == "" && q.ID != "":
+		return invalid("a history of an id without a type")
+	}
+	return nil
+}
+
+// CheckScan reports, wrapped in ErrInvalid, why a scan of items cannot be
+// asked for.
+func CheckScan(s ItemScan) error {
+	if s.Limit < 1 {
+		return invalid("a scan's limit is less than 1")
+	}
+	return checkName("kind", s.Kind, "item id", "-")
+}

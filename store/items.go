@@ -14,7 +14,8 @@ type Item struct {
 	// over at 1.
 	Version int64
 	Body    []byte
-	// Keys order the item among those of its kind in ScanItems.
+	// Keys order the item among those of its kind in ScanItems. The store
+	// returns them sorted and without duplicates.
 	Keys []Key
 	// Expires, when set, is when the item ceases to exist. An engine must not
 	// return it afterwards; it may remove it later than that.
@@ -24,8 +25,9 @@ type Item struct {
 // ItemAny, as the expected version of an item, expects nothing.
 const ItemAny int64 = -1
 
-// ItemScan asks for items of one kind in the order of a key, or by ID when
-// Range is nil. An item with several keys in Range is returned once for each.
+// ItemScan asks for items of one kind in the order of a key and then of the
+// ID, or by ID alone when Range is nil. An item with several keys in Range is
+// returned once for each.
 type ItemScan struct {
 	Kind  string
 	Range *Range
@@ -33,6 +35,7 @@ type ItemScan struct {
 	Reverse bool
 	// After continues behind a page's Next.
 	After string
+	// Limit is the most items returned; at least 1.
 	Limit int
 }
 

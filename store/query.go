@@ -3,7 +3,7 @@ package store
 import "strings"
 
 // Clause selects documents by their keys. It is a [Range], [And], [Or],
-// [Not], [Refers] or [ReferredBy].
+// [Not], [Refers] or [ReferredBy]. No clause selects a deleted document.
 type Clause interface{ clause() }
 
 // Range selects documents that have at least one key k with From <= k < To.

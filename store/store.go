@@ -85,7 +85,7 @@ type Store interface {
 	Ping(ctx context.Context) error
 
 	// Close waits for commits under way and releases the store. Calls after
-	// it return ErrClosed.
+	// it, and a WaitLog that is still waiting, return ErrClosed.
 	Close() error
 }
 

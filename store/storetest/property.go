@@ -1,0 +1,230 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// testProperties commits the same random changes to the engine and to the
+// model and asks both the same random questions.
+func testProperties(t *testing.T, s store.Store) {
+	runs := 0
+	ctx := t.Context()
+	rapid.Check(t, func(rt *rapid.T) {
+		runs++
+		tenant := store.Tenant(fmt.Sprintf("suite/Property-%d", runs))
+		p := &pair{
+			engine: &fixture{t: rt, ctx: ctx, s: s, tenant: tenant},
+			model:  &fixture{t: rt, ctx: ctx, s: NewModel(time.Now), tenant: tenant},
+		}
+		for range rapid.IntRange(1, 8).Draw(rt, "rounds") {
+			p.commit(rt, commitGen.Draw(rt, "commit"))
+			for range rapid.IntRange(0, 2).Draw(rt, "queries") {
+				p.query(rt, queryGen.Draw(rt, "query"))
+			}
+		}
+		p.query(rt, queryGen.Draw(rt, "query"))
+		p.histories(rt)
+	})
+}
+
+type pair struct{ engine, model *fixture }
+
+func (p *pair) both(ask func(f *fixture) string) {
+	p.engine.t.Helper()
+	if got, want := ask(p.engine), ask(p.model); got != want {
+		p.engine.t.Fatalf("\nengine: %s\n model: %s", got, want)
+	}
+}
+
+func (p *pair) commit(rt *rapid.T, c store.Commit) {
+	rt.Helper()
+	p.both(func(f *fixture) string {
+		e, err := f.s.Commit(f.ctx, f.tenant, c)
+		if err != nil {
+			return identity(err)
+		}
+		return fmt.Sprint(e.Seq, " ", changes(e))
+	})
+	p.both(func(f *fixture) string { return fmt.Sprint("head ", f.head()) })
+}
+
+func (p *pair) query(rt *rapid.T, q store.Query) {
+	rt.Helper()
+	p.both(func(f *fixture) string {
+		out := ""
+		for q := q; ; {
+			page, err := f.s.Search(f.ctx, f.tenant, q)
+			if err != nil {
+				return out + identity(err)
+			}
+			out += fmt.Sprintf("\n  total %d:", page.Total)
+			for _, d := range page.Documents {
+				out += " " + document(d)
+			}
+			if q.After = page.Next; page.Next == nil || q.Limit == 0 {
+				return out
+			}
+			out += " next " + cursor(*page.Next)
+		}
+	})
+}
+
+func (p *pair) histories(rt *rapid.T) {
+	rt.Helper()
+	limit := rapid.IntRange(1, 9).Draw(rt, "history limit")
+	for _, q := range []store.HistoryQuery{{}, {Type: "A"}, {Type: "B", ID: "1"}} {
+		q.Limit = limit
+		p.both(func(f *fixture) string {
+			out := ""
+			for q := q; ; {
+				page := f.history(q)
+				for _, v := range page.Versions {
+					out += fmt.Sprint(" ", v.Method, document(v.Document))
+				}
+				out += fmt.Sprint(" next ", page.Next)
+				if q.Before = page.Next; page.Next == (store.HistoryCursor{}) {
+					return out
+				}
+			}
+		})
+	}
+	p.both(func(f *fixture) string {
+		out := ""
+		for _, e := range f.log(0, 100) {
+			out += fmt.Sprint(e.Seq, changes(e), ";")
+		}
+		return out
+	})
+}
+
+func document(d store.Document) string {
+	return fmt.Sprintf("{%s #%d v%d @%d %v %q}", d.Ref, d.Number, d.Version, d.Seq, d.Deleted, d.Body)
+}
+
+func cursor(c store.Cursor) string {
+	out := fmt.Sprint("#", c.Number)
+	for _, k := range c.Keys {
+		if k == nil {
+			out += " none"
+		} else {
+			out += fmt.Sprintf(" %q", *k)
+		}
+	}
+	return out
+}
+
+// Small alphabets, so that documents, keys and ranges meet often.
+var (
+	refGen = rapid.Custom(func(t *rapid.T) store.Ref {
+		return store.Ref{Type: rapid.SampledFrom([]string{"A", "B"}).Draw(t, "type"), ID: rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "id")}
+	})
+	byteGen = rapid.SampledFrom([]byte{0, 1, 2, 'a', 'b', 0x7f, 0x80, 0xfe, 0xff})
+	wordGen = rapid.Custom(func(t *rapid.T) store.Key {
+		return string(rapid.SliceOfN(byteGen, 0, 3).Draw(t, "bytes"))
+	})
+	keyGen = rapid.OneOf(wordGen, rapid.Custom(func(t *rapid.T) store.Key {
+		return rapid.SampledFrom([]string{"r=", "a"}).Draw(t, "prefix") + refGen.Draw(t, "ref").String()
+	}))
+	changeGen = rapid.Custom(func(t *rapid.T) store.Change {
+		c := store.Change{Ref: refGen.Draw(t, "ref")}
+		switch rapid.IntRange(0, 7).Draw(t, "expect") {
+		case 0:
+			c.Expect = store.Absent()
+		case 1:
+			c.Expect = store.AtVersion(rapid.Int64Range(1, 4).Draw(t, "version"))
+		}
+		if rapid.IntRange(0, 4).Draw(t, "delete") > 0 {
+			body := rapid.StringOfN(rapid.RuneFrom([]rune("xyz")), 0, 4, -1).Draw(t, "body")
+			keys := rapid.SliceOfN(keyGen, 0, 5).Draw(t, "keys")
+			c.Render = func(s store.Stamp) store.Content {
+				return store.Content{Body: fmt.Appendf(nil, "%s/%d", body, s.Version), Keys: append([]store.Key(nil), keys...)}
+			}
+		}
+		return c
+	})
+	commitGen = rapid.Custom(func(t *rapid.T) store.Commit {
+		c := store.Commit{Source: "property"}
+		c.Changes = rapid.SliceOfNDistinct(changeGen, 0, 4, func(c store.Change) store.Ref { return c.Ref }).Draw(t, "changes")
+		if rapid.IntRange(0, 3).Draw(t, "guarded") == 0 {
+			c.Guards = []store.Guard{{Where: clauseGen(2).Draw(t, "where"), Matches: rapid.SliceOfNDistinct(refGen, 0, 2, rapid.ID).Draw(t, "matches")}}
+		}
+		return c
+	})
+	rangeGen = rapid.Custom(func(t *rapid.T) store.Range {
+		k := keyGen.Draw(t, "key")
+		switch rapid.IntRange(0, 3).Draw(t, "range") {
+		case 0:
+			return store.Exactly(k)
+		case 1:
+			return store.Prefix(k)
+		}
+		return store.Range{From: k, To: keyGen.Draw(t, "to")}
+	})
+	sortGen = rapid.Custom(func(t *rapid.T) store.Sort {
+		return store.Sort{Range: rangeGen.Draw(t, "range"), Descending: rapid.Bool().Draw(t, "descending")}
+	})
+	queryGen = rapid.Custom(func(t *rapid.T) store.Query {
+		return store.Query{
+			Where:    clauseGen(3).Draw(t, "where"),
+			Sort:     rapid.SliceOfN(sortGen, 0, 2).Draw(t, "sort"),
+			Limit:    rapid.IntRange(0, 4).Draw(t, "limit"),
+			Count:    rapid.Bool().Draw(t, "count"),
+			RefsOnly: rapid.Bool().Draw(t, "refs only"),
+		}
+	})
+)
+
+// clauseGen makes clauses that are nested at most so deep.
+func clauseGen(depth int) *rapid.Generator[store.Clause] {
+	return rapid.Custom(func(t *rapid.T) store.Clause {
+		kind := 0
+		if depth > 0 {
+			kind = rapid.IntRange(0, 6).Draw(t, "kind")
+		}
+		part := func(name string) store.Clause { return clauseGen(depth-1).Draw(t, name) }
+		switch kind {
+		case 1, 2:
+			and := store.And{part("and")}
+			for range rapid.IntRange(0, 2).Draw(t, "more") {
+				c := part("and")
+				if rapid.Bool().Draw(t, "not") {
+					c = store.Not{Clause: c}
+				}
+				and = append(and, c)
+			}
+			if rapid.Bool().Draw(t, "turned") {
+				and[0], and[len(and)-1] = and[len(and)-1], and[0]
+			}
+			return and
+		case 3:
+			or := store.Or{}
+			for range rapid.IntRange(0, 3).Draw(t, "more") {
+				or = append(or, part("or"))
+			}
+			return or
+		case 4:
+			return store.Refers{Prefix: "r=", Query: part("refers")}
+		case 5:
+			return store.ReferredBy{Prefix: "r=", Query: part("referred by")}
+		case 6:
+			return store.Prefix("")
+		}
+		return rangeGen.Draw(t, "range")
+	})
+}
+
+func identity(err error) string {
+	for _, known := range []error{store.ErrConflict, store.ErrGuard, store.ErrInvalid, store.ErrTooLarge} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return err.Error()
+}
