@@ -104,7 +104,7 @@ func callAggregate(m *machine, c *callNode, mark int) error {
 }
 
 // callSort orders by keys; a minus before a key means descending. Empty keys come
-// first, and items whose keys are equal keep their order.
+// first in either direction, and items whose keys are equal keep their order.
 func callSort(m *machine, c *callNode, mark int) error {
 	end := len(m.stack)
 	type item struct {
@@ -139,21 +139,21 @@ func callSort(m *machine, c *callNode, mark int) error {
 	var failure error
 	slices.SortStableFunc(items, func(a, b item) int {
 		for k := range a.keys {
-			order := 0
-			switch {
-			case a.keys[k].kind == NoKind && b.keys[k].kind == NoKind:
-			case a.keys[k].kind == NoKind:
-				order = -1
-			case b.keys[k].kind == NoKind:
-				order = 1
-			default:
-				var ok bool
-				if order, _, ok = m.compare(&a.keys[k], &b.keys[k]); !ok {
-					failure = m.errorf(ExecutionError, c.pos, "sort() by keys that cannot be compared")
-				}
-			}
+			x, y := &a.keys[k], &b.keys[k]
 			if err := m.step(c.pos); err != nil {
 				failure = err
+			}
+			switch {
+			case x.kind == NoKind && y.kind == NoKind:
+				continue
+			case x.kind == NoKind:
+				return -1
+			case y.kind == NoKind:
+				return 1
+			}
+			order, _, ok := m.compare(x, y)
+			if !ok {
+				failure = m.errorf(ExecutionError, c.pos, "sort() by keys that cannot be compared")
 			}
 			if descending[k] {
 				order = -order

@@ -69,6 +69,11 @@ func (n *memberNode) evaluate(m *machine) error {
 		return err
 	}
 	end := len(m.stack)
+	if m.ctx.Strict {
+		if err := n.checkCast(m); err != nil {
+			return err
+		}
+	}
 	for i := mark; i < end; i++ {
 		if err := m.step(n.pos); err != nil {
 			return err
@@ -80,6 +85,19 @@ func (n *memberNode) evaluate(m *machine) error {
 	}
 	m.cut(mark, end)
 	return m.checkSize(n.pos)
+}
+
+// checkCast finds that (value as Period).unit names nothing, be value a Period
+// or not.
+func (n *memberNode) checkCast(m *machine) error {
+	cast, ok := n.input.(*typeNode)
+	if !ok || cast.is || cast.spec.namespace == "System" {
+		return nil
+	}
+	if typ := m.ctx.Model.Type(cast.spec.name); typ != nil && typ.byName[n.name] == nil {
+		return m.errorf(SemanticError, n.pos, "%s has no element %s", typ.Name, n.name)
+	}
+	return nil
 }
 
 // pushMember puts the children of v with the step's name on the stack.

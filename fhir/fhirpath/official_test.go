@@ -2,7 +2,6 @@ package fhirpath_test
 
 import (
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,7 +36,27 @@ type officialCase struct {
 
 // deviations are the official cases that this engine does not meet, with the
 // reason. A case that starts to pass has to be taken off the list.
-var deviations = map[string]string{}
+var deviations = map[string]string{
+	"testQuantity/testQuantity1":               needsUnits,
+	"testQuantity/testQuantity2":               needsUnits,
+	"testQuantity/testQuantity3":               needsUnits,
+	"testQuantity/testQuantity4":               needsUnits,
+	"testQuantity/testQuantity9":               needsUnits,
+	"testQuantity/testQuantity10":              needsUnits,
+	"testNEquality/testNEquality24":            needsUnits,
+	"Comparable/Comparable1":                   needsUnits,
+	"testPlus/testPlusDate19":                  "FHIRPath 2.0 § 6.6.5 drops fractions of units above the second only: 0.1 's' is 100 ms, which the case ignores",
+	"LowBoundary/LowBoundaryDecimal15":         outward,
+	"HighBoundary/HighBoundaryDecimal15":       outward,
+	"HighBoundary/HighBoundaryDecimal16":       outward,
+	"testInheritance/testFHIRPathAsFunction21": "as on a collection is an error in Strict only: R4's search parameters use it so (ActivityDefinition.useContext.value as Quantity), and so does dom-3",
+	"testCombine()/testCombine1":               "the suite's codesystem-example.xml is not R4's: CodeSystem/example of R4 has three codes, all distinct",
+}
+
+const (
+	needsUnits = "needs Context.Units: without it only equal units and calendar durations compare (TestUnits runs it with some)"
+	outward    = "the boundary of 0.0034 to one digit is 0.1 as that of 1.587 to none is 2 (HighBoundaryDecimal9): boundaries are rounded outward"
+)
 
 func TestOfficialCases(t *testing.T) {
 	data, err := os.ReadFile(sharedtest.Dir(t, "data", "fhirpath", "tests-fhir-r4.xml"))
@@ -84,6 +103,9 @@ func TestOfficialCases(t *testing.T) {
 	}
 }
 
+// officialInputs are the resources that the cases are about: R4's examples, and,
+// where the suite's inputs are not among those or have something more, the
+// little of them that the cases look at.
 func officialInputs(t *testing.T) map[string]*rawjson.Document {
 	inputs := map[string]*rawjson.Document{}
 	for name, file := range map[string]string{
@@ -100,6 +122,23 @@ func officialInputs(t *testing.T) map[string]*rawjson.Document {
 			t.Fatal(err)
 		}
 		inputs[name] = parse(t, data)
+	}
+	set := func(input, name, value string) {
+		data, err := inputs[input].AppendEdited(nil, []rawjson.Edit{{Name: name, Value: []byte(value)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs[input] = parse(t, data)
+	}
+	set("valueset-example-expansion", "version", `"20150622"`)
+	set("observation-example", "extension", `[{"url":"http://example.com/fhir/StructureDefinition/patient-age","valueAge":{"value":43}}]`)
+	for name, text := range map[string]string{
+		"parameters-example-types":  `{"resourceType":"Parameters","parameter":[{"name":"a","valueString":"x"},{"name":"b","valueInteger":1},{"name":"c","valueUuid":"urn:uuid:c757873d-ec9a-4326-a141-556f43239520"},{"name":"d","valueDecimal":1.0}]}`,
+		"patient-example-period":    `{"resourceType":"Patient","identifier":[{"period":{"start":"2001-05-06","end":"2001-05"}}]}`,
+		"patient-container-example": `{"resourceType":"Patient","contained":[{"resourceType":"Organization","id":"1"}]}`,
+		"patient-name-extensions":   `{"resourceType":"Patient","name":[{"given":[null,"Jo"],"_given":[{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]},null]}]}`,
+	} {
+		inputs[name] = parse(t, []byte(text))
 	}
 	return inputs
 }
@@ -193,5 +232,3 @@ func describe(values fhirpath.Collection) string {
 	}
 	return fmt.Sprintf("%q", texts)
 }
-
-var _ = errors.Is
