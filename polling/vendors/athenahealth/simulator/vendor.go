@@ -26,7 +26,7 @@ func (s *Simulator) vendorRoutes() {
 	s.vendor("POST appointments/{id}/checkin", s.postCheck)
 	s.vendor("POST appointments/{id}/checkout", s.postCheck)
 	s.vendor("GET appointmentcancelreasons", s.listCancelReasons)
-	s.vendor("GET patients/{id}", func(w http.ResponseWriter, r *http.Request) { one(w, s.patients[r.PathValue("id")], "patient") })
+	s.vendor("GET patients/{id}", s.getPatient)
 	s.vendor("GET providers/{id}", func(w http.ResponseWriter, r *http.Request) { one(w, s.providers[r.PathValue("id")], "provider") })
 	s.vendor("GET departments/{id}", func(w http.ResponseWriter, r *http.Request) {
 		one(w, s.departments[r.PathValue("id")], "department")
@@ -57,6 +57,17 @@ func one[T any](w http.ResponseWriter, v *T, what string) {
 		return
 	}
 	writeJSON(w, http.StatusOK, []*T{v})
+}
+
+// getPatient shows the practice's own number only to who asks for it.
+func (s *Simulator) getPatient(w http.ResponseWriter, r *http.Request) {
+	p := s.patients[r.PathValue("id")]
+	if p != nil && r.FormValue("showlocalpatientid") != "true" {
+		without := *p
+		without.LocalPatientID = ""
+		p = &without
+	}
+	one(w, p, "patient")
 }
 
 func values[T any](from map[string]*T, ids []string) []*T {
