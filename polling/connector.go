@@ -38,13 +38,13 @@ type Connector interface {
 // Consumer is a Connector of a feed that forgets what it hands out.
 //
 // When a batch has a Mark, and everything in it is delivered or kept, the
-// mark becomes the cursor, durably, and then Consume is called. What Consume
-// returns is treated like a batch: the feed may have handed out more than
-// the batch had. Only then does the cursor become the one that Consume's
-// batch has. If anything ends the run in between, Changed is asked with the
-// mark and must find again what Consume may have removed.
+// mark becomes the cursor, durably, and then Consume is called with the
+// batch. What Consume returns is treated like a batch: the feed may have
+// handed out more than the batch had. Only then does the cursor become the
+// one that Consume's batch has. If anything ends the run in between, Changed
+// is asked with the mark and must find again what Consume may have removed.
 type Consumer interface {
-	Consume(ctx context.Context, action ActionConfig, mark string) (Batch, error)
+	Consume(ctx context.Context, action ActionConfig, batch Batch) (Batch, error)
 }
 
 // Batch is what one reading of a feed brought.

@@ -111,7 +111,7 @@ func (r *run) consume(ctx context.Context, at *cursor, batch Batch) (Batch, erro
 	}
 	limited, cancel := context.WithTimeout(ctx, r.lease.Remaining())
 	defer cancel()
-	consumed, err := consumer.Consume(limited, r.action, batch.Mark)
+	consumed, err := consumer.Consume(limited, r.action, batch)
 	if err != nil {
 		return Batch{}, err
 	}

@@ -30,6 +30,7 @@ type changedPage struct {
 // changed reads a page of the feed.
 func (c *Client) changed(ctx context.Context, q changedQuery, eastern *time.Location) (changedPage, error) {
 	k := call{method: http.MethodGet, path: "appointments/changed", query: map[string]string{"limit": strconv.Itoa(q.limit)}}
+	k.once = !q.leave
 	if q.leave {
 		k.query["leaveunprocessed"] = "true"
 	}

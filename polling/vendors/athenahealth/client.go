@@ -39,8 +39,13 @@ type ClientOptions struct {
 // Client calls the API. It renews its token, keeps to its rate, and tells
 // failures apart; it does not repeat calls by itself, as the next poll does.
 type Client struct {
-	o      ClientOptions
-	rest   *resty.Client
+	o    ClientOptions
+	rest *resty.Client
+	// once sends what must not be sent twice. Go's transport sends a GET again
+	// by itself when a connection that it has used before breaks: a consuming
+	// read would be answered with what the first one left over. It does not
+	// with a new connection, so this one keeps none.
+	once   *resty.Client
 	budget *budget
 	tokens tokens
 	calls  atomic.Int64
@@ -48,7 +53,24 @@ type Client struct {
 
 // NewClient returns a Client.
 func NewClient(o ClientOptions) *Client {
-	rest := resty.New().
+	transport := o.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	once := transport
+	if t, ok := transport.(*http.Transport); ok {
+		t = t.Clone()
+		t.DisableKeepAlives = true
+		once = t
+	}
+	return &Client{
+		o: o, rest: newREST(o, transport), once: newREST(o, once), budget: newBudget(o.RatePerSecond, o.Now),
+	}
+}
+
+func newREST(o ClientOptions, transport http.RoundTripper) *resty.Client {
+	return resty.New().
+		SetTransport(transport).
 		SetBaseURL(strings.TrimSuffix(o.BaseURL, "/")).
 		SetTimeout(o.Timeout).
 		SetResponseBodyLimit(maxAnswer).
@@ -57,10 +79,6 @@ func NewClient(o ClientOptions) *Client {
 		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a token goes nowhere else
 		}))
-	if o.Transport != nil {
-		rest.SetTransport(o.Transport)
-	}
-	return &Client{o: o, rest: rest, budget: newBudget(o.RatePerSecond, o.Now)}
 }
 
 // silent keeps resty from logging: its texts hold URLs, which hold ids.
@@ -78,6 +96,8 @@ type call struct {
 	param map[string]string
 	query map[string]string
 	form  map[string]string
+	// once says that sending it twice would do harm.
+	once bool
 }
 
 func (c call) name() string { return c.method + " /" + c.path }
@@ -90,7 +110,11 @@ func (c *Client) do(ctx context.Context, k call, out any) error {
 		if err != nil {
 			return err
 		}
-		request := c.rest.R().SetAuthToken(token).SetQueryParams(k.query).SetPathParams(k.param).SetPathParam("practiceid", c.o.Practice)
+		rest := c.rest
+		if k.once {
+			rest = c.once
+		}
+		request := rest.R().SetAuthToken(token).SetQueryParams(k.query).SetPathParams(k.param).SetPathParam("practiceid", c.o.Practice)
 		if k.form != nil {
 			request.SetFormData(k.form)
 		}

@@ -64,52 +64,75 @@ func (c *Connector) Changed(ctx context.Context, action polling.ActionConfig, cu
 	}
 	// Everything handed out after this moment is found again from it.
 	now := c.time()
-	next := at
-	var rows []json.RawMessage
 	from := at.Consuming
 	if cursor == "" && action.Backfill > 0 {
-		from, next.Settled = now.Add(-action.Backfill), now
+		from = now.Add(-action.Backfill)
 	}
 	if !from.IsZero() {
-		if rows, err = c.processed(ctx, action, from.Add(-margin), now.Add(margin)); err != nil {
+		return c.recovered(ctx, action, from, now)
+	}
+	page, changes, err := c.read(ctx, changedQuery{leave: true, limit: limit(action)})
+	if err != nil {
+		return polling.Batch{}, err
+	}
+	batch := polling.Batch{Changes: changes, Cursor: cursor, More: page.next > 0}
+	if len(changes) > 0 {
+		batch.Mark = position{Settled: at.Settled, Consuming: now}.String()
+	}
+	return batch, nil
+}
+
+// recovered is a batch of what the feed has handed out since a time. With it
+// delivered or kept, that is settled.
+func (c *Connector) recovered(ctx context.Context, action polling.ActionConfig, from, now time.Time) (polling.Batch, error) {
+	batch := polling.Batch{Cursor: position{Settled: now}.String(), More: true}
+	// Showing what was processed does not consume, so pages may be walked by
+	// offset.
+	q := changedQuery{leave: true, from: from.Add(-margin), to: now.Add(margin), limit: limit(action)}
+	for {
+		page, changes, err := c.read(ctx, q)
+		if err != nil {
 			return polling.Batch{}, err
 		}
-	}
-	page, err := c.client.changed(ctx, changedQuery{leave: true, limit: limit(action)}, c.eastern)
-	if err != nil {
-		return polling.Batch{}, err
-	}
-	changes, err := c.changes(append(rows, page.rows...))
-	if err != nil {
-		return polling.Batch{}, err
-	}
-	batch := polling.Batch{Changes: changes, Cursor: next.String()}
-	switch {
-	case len(page.rows) > 0:
-		mark := position{Settled: next.Settled, Consuming: at.Consuming}
-		if mark.Consuming.IsZero() {
-			mark.Consuming = now
+		batch.Changes = append(batch.Changes, changes...)
+		if page.next == 0 {
+			return batch, nil
 		}
-		batch.Mark = mark.String()
-	case !at.Consuming.IsZero():
-		batch.Cursor = position{Settled: now}.String()
+		q.offset = page.next
 	}
-	batch.More = page.next > 0
-	return batch, nil
 }
 
 // Consume implements polling.Consumer: it reads the first page so that it is
 // forgotten. What is on it was read before, as a rule.
-func (c *Connector) Consume(ctx context.Context, action polling.ActionConfig, _ string) (polling.Batch, error) {
-	page, err := c.client.changed(ctx, changedQuery{limit: limit(action)}, c.eastern)
+func (c *Connector) Consume(ctx context.Context, action polling.ActionConfig, batch polling.Batch) (polling.Batch, error) {
+	page, changes, err := c.read(ctx, changedQuery{limit: limit(action)})
 	if err != nil {
 		return polling.Batch{}, err
+	}
+	consumed := polling.Batch{Changes: changes, Cursor: position{Settled: c.time()}.String(), More: page.next > 0}
+	handedOut := map[string]bool{}
+	for _, change := range changes {
+		handedOut[change.ID] = true
+	}
+	for _, change := range batch.Changes {
+		if !handedOut[change.ID] {
+			// It was handed out to somebody else: another client with the
+			// same key, or an earlier sending of this very call, by a proxy,
+			// say. More may have gone that way, so the mark stays and the
+			// next run looks for it.
+			consumed.Cursor, consumed.More = batch.Mark, false
+		}
+	}
+	return consumed, nil
+}
+
+func (c *Connector) read(ctx context.Context, q changedQuery) (changedPage, []polling.Change, error) {
+	page, err := c.client.changed(ctx, q, c.eastern)
+	if err != nil {
+		return page, nil, err
 	}
 	changes, err := c.changes(page.rows)
-	if err != nil {
-		return polling.Batch{}, err
-	}
-	return polling.Batch{Changes: changes, Cursor: position{Settled: c.time()}.String(), More: page.next > 0}, nil
+	return page, changes, err
 }
 
 func limit(action polling.ActionConfig) int {
@@ -117,23 +140,6 @@ func limit(action polling.ActionConfig) int {
 		return maxPage
 	}
 	return min(action.PageSize, maxPage)
-}
-
-// processed reads again what the feed has handed out in a time. That does not
-// consume, so pages may be walked by offset.
-func (c *Connector) processed(ctx context.Context, action polling.ActionConfig, from, to time.Time) ([]json.RawMessage, error) {
-	var rows []json.RawMessage
-	for offset := 0; ; {
-		page, err := c.client.changed(ctx, changedQuery{leave: true, from: from, to: to, limit: limit(action), offset: offset}, c.eastern)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, page.rows...)
-		if page.next == 0 {
-			return rows, nil
-		}
-		offset = page.next
-	}
 }
 
 // changes reads rows, in the order in which they changed. Of an appointment

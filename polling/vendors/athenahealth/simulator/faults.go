@@ -20,11 +20,12 @@ const (
 	FaultToken      = "token"      // all tokens expire before the call
 	FaultSlow       = "slow"       // Seconds pass before the answer
 	FaultCut        = "cut"        // the call is done, the answer breaks off
+	FaultDrop       = "drop"       // the call is done, the connection closes without an answer
 	FaultDuplicates = "duplicates" // rows of a list come twice
 	FaultLostNext   = "lostnext"   // a list says more rows than it has, and no next
 )
 
-var faultKinds = []string{FaultRateLimit, FaultQuota, FaultError, FaultHTML, FaultJSON, FaultToken, FaultSlow, FaultCut, FaultDuplicates, FaultLostNext}
+var faultKinds = []string{FaultRateLimit, FaultQuota, FaultError, FaultHTML, FaultJSON, FaultToken, FaultSlow, FaultCut, FaultDrop, FaultDuplicates, FaultLostNext}
 
 // Fault is something that goes wrong with calls to come.
 type Fault struct {
@@ -164,11 +165,15 @@ func (s *Simulator) vendor(pattern string, handle http.HandlerFunc) {
 			w.Header()[k] = v
 		}
 		body := answer.body.Bytes()
+		if faulty && fault.Kind == FaultDrop {
+			panic(http.ErrAbortHandler) // closes the connection
+		}
 		if faulty && fault.Kind == FaultCut {
 			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 			w.WriteHeader(answer.status)
 			_, _ = w.Write(body[:len(body)/2])
-			panic(http.ErrAbortHandler) // closes the connection in mid-answer
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
 		}
 		w.WriteHeader(answer.status)
 		_, _ = w.Write(body)

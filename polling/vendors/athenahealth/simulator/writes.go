@@ -42,6 +42,23 @@ func (s *Simulator) putAppointment(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, []*Appointment{a})
 }
 
+// putWhat tells {id}/reschedule, {id}/cancel and booked/{id} apart, which
+// net/http's patterns cannot.
+func (s *Simulator) putWhat(w http.ResponseWriter, r *http.Request) {
+	id, what := r.PathValue("id"), r.PathValue("what")
+	switch {
+	case id == "booked":
+		r.SetPathValue("id", what)
+		s.putBooked(w, r)
+	case what == "reschedule":
+		s.putReschedule(w, r)
+	case what == "cancel":
+		s.putCancel(w, r)
+	default:
+		fail(w, http.StatusNotFound, "Not found.", "")
+	}
+}
+
 // putReschedule books another slot in the place of an appointment.
 func (s *Simulator) putReschedule(w http.ResponseWriter, r *http.Request) {
 	a, err := s.booked(r)
