@@ -43,7 +43,10 @@ func NewMessage(body Body) (*Message, error) {
 		return nil, one(ErrModel, "Meta.DataModel", "Data model does not fit the body - "+m.Pair())
 	}
 	m.Body = body
-	return m, m.Validate()
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // Parse reads a message that is sent: a notification, an order, a query. It is

@@ -1,0 +1,228 @@
+package redox
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fhirfacade/fhirfacade/internal/sharedtest"
+	"github.com/fhirfacade/fhirfacade/mapping"
+)
+
+var testOptions = Options{Slug: "health-one", Base: "https://fhir.example.org"}
+
+// through sends a message to FHIR, its resources through FHIR JSON, and the
+// result back.
+func through(t testing.TB, m *Message) (*mapping.Message, *Message) {
+	t.Helper()
+	f, err := m.ToFHIR(testOptions)
+	if err != nil {
+		t.Fatalf("ToFHIR: %v", err)
+	}
+	wire := *f
+	wire.Entries = nil
+	for _, e := range f.Entries {
+		data, err := mapping.MarshalResource(e.Resource)
+		if err != nil {
+			t.Fatalf("%s: %v", mapping.TypeName(e.Resource), err)
+		}
+		c, err := mapping.UnmarshalResource(data)
+		if err != nil {
+			t.Fatalf("%s is not accepted: %v\n%s", mapping.TypeName(e.Resource), err, data)
+		}
+		e.Resource = c
+		wire.Entries = append(wire.Entries, e)
+	}
+	back, err := FromFHIR(&wire, testOptions)
+	if err != nil {
+		t.Fatalf("FromFHIR: %v", err)
+	}
+	return f, back
+}
+
+// plain is a message as data without the members that mean nothing: null, "",
+// [] and {}.
+func plain(t testing.TB, data []byte) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	v, _ = normal(v, true)
+	return v
+}
+
+func marshal(t testing.TB, m *Message) []byte {
+	t.Helper()
+	data, err := Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// differences are what a message loses or changes on its way through FHIR and
+// back, beside members without content.
+var differences = []struct {
+	path   string // member names from the top
+	reason string
+	same   func(before, after string) bool
+}{
+	{"Slots.DateTime", "the same instant, written with T as ISO 8601 has it", func(a, b string) bool { return testOptions.same(a, b) }},
+}
+
+// forgive makes the known differences equal.
+func forgive(before, after any, path string) any {
+	switch a := after.(type) {
+	case map[string]any:
+		b, _ := before.(map[string]any)
+		for k := range a {
+			a[k] = forgive(b[k], a[k], strings.TrimPrefix(path+"."+k, "."))
+		}
+	case []any:
+		b, _ := before.([]any)
+		for i := range a {
+			if i < len(b) {
+				a[i] = forgive(b[i], a[i], path)
+			}
+		}
+	case string:
+		b, _ := before.(string)
+		for _, d := range differences {
+			if d.path == path && a != b && d.same(b, a) {
+				return b
+			}
+		}
+	}
+	return after
+}
+
+// TestSamplesRoundTrip sends the documented Scheduling and PatientAdmin
+// messages to FHIR and back.
+func TestSamplesRoundTrip(t *testing.T) {
+	count := 0
+	for name, data := range samples(t) {
+		model, event := pairOf(name)
+		if !translated(model, event) {
+			continue
+		}
+		count++
+		t.Run(name, func(t *testing.T) {
+			m := parseSample(t, name, data)
+			_, back := through(t, m)
+			want, got := plain(t, data), plain(t, marshal(t, back))
+			if diff := cmp.Diff(want, forgive(want, got, "")); diff != "" {
+				t.Errorf("differs (-sample +got):\n%s", diff)
+			}
+		})
+	}
+	if count < 19 {
+		t.Errorf("%d samples of Scheduling and PatientAdmin, want at least 19", count)
+	}
+}
+
+// catalogueField is a row of the catalogue, as the tests need it.
+type catalogueField struct {
+	Path, Type, Items string
+	Required          bool
+}
+
+func catalogue(t testing.TB) map[string]map[string]struct{ Fields []catalogueField } {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(sharedtest.Dir(t, "data", "redox"), "models.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var models map[string]map[string]struct{ Fields []catalogueField }
+	if err := json.Unmarshal(data, &models, json.MatchCaseInsensitiveNames(true)); err != nil {
+		t.Fatal(err)
+	}
+	return models
+}
+
+// everyField builds a message with a value in every field of the catalogue,
+// and two items in every list.
+func everyField(model, event string, fields []catalogueField) map[string]any {
+	root := map[string]any{}
+	n := 0
+	value := func(f catalogueField, kind string, item int) any {
+		n++
+		last := f.Path[strings.LastIndexByte(f.Path, '.')+1:]
+		switch {
+		case f.Path == "Meta.DataModel":
+			return model
+		case f.Path == "Meta.EventType":
+			return event
+		case kind == "datetime" || strings.HasSuffix(last, "DateTime"):
+			return fmt.Sprintf("2026-03-%02dT09:%02d:00.000Z", n%28+1, n%60)
+		case kind == "date":
+			return fmt.Sprintf("2026-03-%02d", n%28+1)
+		case kind == "number":
+			return n
+		case kind == "boolean":
+			return true
+		}
+		return fmt.Sprintf("%s %d", last, n)
+	}
+	var fill func(at any, parts []string, f catalogueField)
+	fill = func(at any, parts []string, f catalogueField) {
+		if list, ok := at.([]any); ok {
+			for _, item := range list {
+				fill(item, parts, f)
+			}
+			return
+		}
+		object := at.(map[string]any)
+		name := strings.TrimSuffix(parts[0], "[]")
+		if len(parts) > 1 {
+			fill(object[name], parts[1:], f)
+			return
+		}
+		switch {
+		case f.Type == "object":
+			object[name] = map[string]any{}
+		case f.Type == "array" && f.Items == "object":
+			object[name] = []any{map[string]any{}, map[string]any{}}
+		case f.Type == "array":
+			object[name] = []any{value(f, f.Items, 0), value(f, f.Items, 1)}
+		default:
+			object[name] = value(f, f.Type, 0)
+		}
+	}
+	for _, f := range fields {
+		fill(root, strings.Split(f.Path, "."), f)
+	}
+	return root
+}
+
+// TestEveryFieldSurvives fills every field that the catalogue has for an event
+// and expects it back.
+func TestEveryFieldSurvives(t *testing.T) {
+	models := catalogue(t)
+	for _, e := range Events() {
+		if !translated(e.DataModel, e.EventType) {
+			continue
+		}
+		t.Run(e.DataModel+":"+e.EventType, func(t *testing.T) {
+			message := everyField(e.DataModel, e.EventType, models[e.DataModel][e.EventType].Fields)
+			data, err := json.Marshal(message)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := Parse(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, back := through(t, m)
+			want, got := plain(t, data), plain(t, marshal(t, back))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("differs (-sent +got):\n%s", diff)
+			}
+		})
+	}
+}
