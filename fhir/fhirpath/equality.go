@@ -16,6 +16,9 @@ func (m *machine) equal(a, b *Value) truth {
 	if a.sameElement(b) {
 		return yes
 	}
+	if a.isPlainText() && b.isPlainText() {
+		return truthFrom(bytes.Equal(a.Node().Raw(), b.Node().Raw()))
+	}
 	x, y := a.system(), b.system()
 	if x.kind == NoKind || y.kind == NoKind {
 		// A primitive without a value: its id and extensions are all there is.
@@ -58,6 +61,16 @@ func (m *machine) equal(a, b *Value) truth {
 		return truthFrom(x.str == y.str && x.num == y.num)
 	}
 	return no
+}
+
+// isPlainText tells whether v is an element like a string or a code whose JSON
+// has no escapes, so that its raw text can be compared.
+func (v *Value) isPlainText() bool {
+	if v.kind != KindElement || v.typ.System != KindString || v.num < 0 {
+		return false
+	}
+	node := v.Node()
+	return node.Kind() == rawjson.KindString && !node.Escaped()
 }
 
 // bothQuantities converts a number beside a quantity to one of unit 1 (FHIRPath

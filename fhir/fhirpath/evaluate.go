@@ -11,13 +11,13 @@ import (
 // at once, each with a Context of its own.
 type Expression struct {
 	text string
-	root node
+	node node
 }
 
 // String returns the expression's text.
 func (e *Expression) String() string { return e.text }
 
-// The limits of a Context that sets none.
+// The limits of a Context that sets none; large documents raise them.
 const (
 	DefaultMaxSteps      = 1_000_000
 	DefaultMaxCollection = 100_000
@@ -81,31 +81,47 @@ func (e *Expression) Evaluate(ctx *Context, root Value) (Collection, error) {
 // AppendTo is Evaluate that appends to dst, so that a caller can reuse memory.
 func (e *Expression) AppendTo(dst Collection, ctx *Context, root Value) (Collection, error) {
 	m := ctx.machine
-	if m == nil {
-		m = &machine{ctx: ctx}
+	if m == nil || m.ctx != ctx {
+		m = &machine{ctx: ctx} // the second case is a copy of another Context
 		ctx.machine = m
 	}
-	// A hook may evaluate with the same Context: its values go on top of ours.
-	saved := m.scope
+	if m.depth > 0 {
+		// A hook evaluates with the Context that it was called from: its values
+		// go on top of ours.
+		saved := m.scope
+		defer func() { m.scope = saved }()
+	} else {
+		m.begin(&root)
+	}
 	mark := len(m.stack)
-	m.scope = scope{expression: e, this: root, resource: ctx.Resource, rootResource: ctx.RootResource, depth: saved.depth + 1}
-	if m.resource.kind == NoKind && root.IsResource() {
-		m.resource = root
+	m.expression, m.root, m.this = e, root, root
+	m.index, m.total = 0, nil
+	m.depth++
+	defer func() {
+		m.depth--
+		m.drop(mark)
+	}()
+	if err := e.node.evaluate(m); err != nil {
+		return dst, err
 	}
-	if m.rootResource.kind == NoKind {
-		m.rootResource = m.resource
+	return append(dst, m.stack[mark:]...), nil
+}
+
+// begin sets the clock and the limits for an evaluation. The default limits grow
+// with the document: a large one takes more, whatever the expression.
+func (m *machine) begin(root *Value) {
+	m.steps, m.now = 0, time.Time{}
+	size := 0
+	if root.doc != nil {
+		size = root.doc.Len()
 	}
-	m.context = root
-	if saved.depth == 0 {
-		m.steps, m.now = 0, time.Time{}
+	m.maxSteps, m.maxItems = m.ctx.MaxSteps, m.ctx.MaxCollection
+	if m.maxSteps == 0 {
+		m.maxSteps = DefaultMaxSteps + 20*size
 	}
-	err := e.root.evaluate(m)
-	if err == nil {
-		dst = append(dst, m.stack[mark:]...)
+	if m.maxItems == 0 {
+		m.maxItems = DefaultMaxCollection + 2*size
 	}
-	m.stack = m.stack[:mark]
-	m.scope = saved
-	return dst, err
 }
 
 // Truth evaluates the expression and takes the result as a truth value the way
@@ -136,20 +152,35 @@ type machine struct {
 	ctx   *Context
 	stack []Value
 	scope
-	steps int
-	now   time.Time
+	steps, maxSteps, maxItems int
+	now                       time.Time
 }
 
 // scope is what belongs to one evaluation, or one iteration of a function like
 // where().
 type scope struct {
 	expression *Expression
+	root       Value // %context
 	this       Value // $this; none while iif() has an empty input
 	index      int32 // $index
 	total      Collection
-	// context, resource and rootResource are the variables of the same names.
-	context, resource, rootResource Value
-	depth                           int
+	depth      int // evaluations under way
+}
+
+// resource is %resource.
+func (m *machine) resource() *Value {
+	if m.ctx.Resource.kind == NoKind && m.root.IsResource() {
+		return &m.root
+	}
+	return &m.ctx.Resource
+}
+
+// rootResource is %rootResource.
+func (m *machine) rootResource() *Value {
+	if m.ctx.RootResource.kind == NoKind {
+		return m.resource()
+	}
+	return &m.ctx.RootResource
 }
 
 func (m *machine) errorf(kind ErrorKind, pos int, format string, args ...any) error {
@@ -159,14 +190,16 @@ func (m *machine) errorf(kind ErrorKind, pos int, format string, args ...any) er
 // step counts work, and fails when there is too much of it.
 func (m *machine) step(pos int) error {
 	m.steps++
-	limit := m.ctx.MaxSteps
-	if limit == 0 {
-		limit = DefaultMaxSteps
-	}
-	if m.steps > limit {
-		return m.errorf(LimitError, pos, "more than %d steps", limit)
+	if m.steps > m.maxSteps {
+		return m.errorf(LimitError, pos, "more than %d steps", m.maxSteps)
 	}
 	return nil
+}
+
+// work counts what takes as long as several steps.
+func (m *machine) work(steps, pos int) error {
+	m.steps += steps
+	return m.step(pos)
 }
 
 // push puts a value on the stack.
@@ -174,12 +207,8 @@ func (m *machine) push(v Value) { m.stack = append(m.stack, v) }
 
 // checkSize fails when the stack holds too much.
 func (m *machine) checkSize(pos int) error {
-	limit := m.ctx.MaxCollection
-	if limit == 0 {
-		limit = DefaultMaxCollection
-	}
-	if len(m.stack) > limit {
-		return m.errorf(LimitError, pos, "more than %d items", limit)
+	if len(m.stack) > m.maxItems {
+		return m.errorf(LimitError, pos, "more than %d items", m.maxItems)
 	}
 	return nil
 }

@@ -111,6 +111,9 @@ func (m *machine) integerArg(c *callNode, arg int) (i int32, ok bool, err error)
 	return v.num, true, nil
 }
 
+// bytesPerStep is how much text an operation may pass over for one step.
+const bytesPerStep = 256
+
 // inputString takes the input, which must be one String or empty, off the stack.
 func (m *machine) inputString(c *callNode, mark int) (s string, ok bool, err error) {
 	v, ok, err := m.inputSingle(c, mark)
@@ -120,7 +123,7 @@ func (m *machine) inputString(c *callNode, mark int) (s string, ok bool, err err
 	if v.kind != KindString {
 		return "", false, m.errorf(ExecutionError, c.pos, "%s() on something that is no String", c.name)
 	}
-	return v.str, true, nil
+	return v.str, true, m.work(len(v.str)/bytesPerStep, c.pos)
 }
 
 // inputSingle takes the input, which must be one item or empty, off the stack

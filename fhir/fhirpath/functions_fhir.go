@@ -138,14 +138,15 @@ func (m *machine) resolve(v *Value) {
 // pushContained finds a contained resource by its id; "#" alone is the container
 // (R4 § 2.3.0.6).
 func (m *machine) pushContained(id string) {
-	if m.rootResource.kind != KindElement {
+	container := m.rootResource()
+	if container.kind != KindElement {
 		return
 	}
 	if id == "" {
-		m.push(m.rootResource)
+		m.push(*container)
 		return
 	}
-	list, _ := m.rootResource.Node().Member("contained")
+	list, _ := container.Node().Member("contained")
 	for resource := range list.Elements() {
 		if found, _ := resource.Member("id"); found.Is(id) {
 			if v, ok := NewResource(m.ctx.Model, resource); ok {

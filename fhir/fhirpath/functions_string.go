@@ -37,12 +37,15 @@ var stringFunctions = map[string]function{
 		}
 		for i, r := range s {
 			m.push(String(s[i : i+utf8.RuneLen(r)]))
+			if err := m.checkSize(c.pos); err != nil {
+				return err
+			}
 		}
-		return m.checkSize(c.pos)
+		return nil
 	}},
 	"substring":      {1, 2, callSubstring},
-	"matches":        {1, 1, func(m *machine, c *callNode, mark int) error { return callMatches(m, c, mark, false) }},
-	"matchesFull":    {1, 1, func(m *machine, c *callNode, mark int) error { return callMatches(m, c, mark, true) }},
+	"matches":        {1, 1, callMatches},
+	"matchesFull":    {1, 1, callMatches},
 	"replace":        {2, 2, callReplace},
 	"replaceMatches": {2, 2, callReplaceMatches},
 	"split": {1, 1, func(m *machine, c *callNode, mark int) error {
@@ -56,8 +59,11 @@ var stringFunctions = map[string]function{
 		}
 		for part := range strings.SplitSeq(s, separator) {
 			m.push(String(part))
+			if err := m.checkSize(c.pos); err != nil {
+				return err
+			}
 		}
-		return m.checkSize(c.pos)
+		return nil
 	}},
 	"join":     {0, 1, callJoin},
 	"encode":   {1, 1, coding(encode)},
@@ -180,14 +186,18 @@ func compileRegexp(pattern string, full bool) (*regexp.Regexp, error) {
 	return regexp.Compile("(?s)" + pattern)
 }
 
-// pattern gives the regular expression of argument 0.
-func (m *machine) pattern(c *callNode) (re *regexp.Regexp, empty, ok bool, err error) {
+// pattern gives the regular expression of argument 0, to be used on s. Matching
+// takes time with the product of both lengths, so that is what it counts.
+func (m *machine) pattern(c *callNode, s string) (re *regexp.Regexp, empty, ok bool, err error) {
 	if re, ok := c.prepared.(*regexp.Regexp); ok {
 		literal, _ := c.args[0].(*literalNode)
-		return re, literal.value.str == "", true, nil
+		return re, literal.value.str == "", true, m.work(len(s)*len(literal.value.str)/bytesPerStep, c.pos)
 	}
 	text, ok, err := m.stringArg(c, 0)
 	if err != nil || !ok {
+		return nil, false, false, err
+	}
+	if err := m.work(50+2*len(text)+len(s)*len(text)/bytesPerStep, c.pos); err != nil {
 		return nil, false, false, err
 	}
 	re, err = compileRegexp(text, c.name == "matchesFull")
@@ -197,12 +207,12 @@ func (m *machine) pattern(c *callNode) (re *regexp.Regexp, empty, ok bool, err e
 	return re, text == "", true, nil
 }
 
-func callMatches(m *machine, c *callNode, mark int, _ bool) error {
+func callMatches(m *machine, c *callNode, mark int) error {
 	s, ok, err := m.inputString(c, mark)
 	if err != nil || !ok {
 		return err
 	}
-	re, _, ok, err := m.pattern(c)
+	re, _, ok, err := m.pattern(c, s)
 	if err != nil || !ok {
 		return err
 	}
@@ -236,7 +246,7 @@ func callReplaceMatches(m *machine, c *callNode, mark int) error {
 	if err != nil || !ok {
 		return err
 	}
-	re, empty, ok, err := m.pattern(c)
+	re, empty, ok, err := m.pattern(c, s)
 	if err != nil || !ok {
 		return err
 	}

@@ -31,7 +31,7 @@ func callHTMLChecks(m *machine, c *callNode, mark int) error {
 		return err
 	}
 	m.push(Boolean(v.kind == KindString && narrativeAllowed(v.str)))
-	return nil
+	return m.work(len(v.str)/16, c.pos)
 }
 
 func narrativeAllowed(text string) bool {

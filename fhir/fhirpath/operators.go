@@ -466,5 +466,5 @@ func (m *machine) pushString(s string, pos int) error {
 		return m.errorf(LimitError, pos, "text longer than %d bytes", maxStringLength)
 	}
 	m.push(String(s))
-	return nil
+	return m.work(len(s)/bytesPerStep, pos)
 }

@@ -34,7 +34,7 @@ func Compile(expr string) (*Expression, error) {
 	if p.token.kind != tokenEnd {
 		return nil, p.unexpected()
 	}
-	return &Expression{text: expr, root: root}, nil
+	return &Expression{text: expr, node: root}, nil
 }
 
 // MustCompile is Compile for expressions that are part of the program.

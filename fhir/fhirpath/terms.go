@@ -77,11 +77,11 @@ func (n *constantNode) evaluate(m *machine) error {
 	v := Value{}
 	switch n.name {
 	case "context":
-		v = m.context
+		v = m.root
 	case "resource":
-		v = m.resource
+		v = *m.resource()
 	case "rootResource":
-		v = m.rootResource
+		v = *m.rootResource()
 	default:
 		values, ok := m.ctx.Variables[n.name]
 		if !ok {
