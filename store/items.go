@@ -52,7 +52,7 @@ type Items interface {
 
 	// PutItem writes an item whole. expect is the version that must be
 	// current, 0 for "must not exist", ItemAny for either; when it does not
-	// hold the error is ErrConflict. The item is returned with its version.
+	// hold the error is a *ConflictError, with the item's kind and id as Ref. The item is returned with its version.
 	PutItem(ctx context.Context, tenant Tenant, item Item, expect int64) (Item, error)
 
 	// DeleteItem removes an item. Removing what is not there succeeds with

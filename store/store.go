@@ -146,7 +146,7 @@ type Reader interface {
 	// ones included, in the order of refs. One round trip.
 	GetMany(ctx context.Context, tenant Tenant, refs []Ref) ([]Document, error)
 
-	// History returns versions, newest first.
+	// History returns versions, newest first; none for what never existed.
 	History(ctx context.Context, tenant Tenant, query HistoryQuery) (HistoryPage, error)
 }
 

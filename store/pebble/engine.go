@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -190,10 +191,30 @@ func (e *Engine) Tenants(context.Context) ([]store.Tenant, error) {
 		return nil, store.ErrClosed
 	}
 	names := make([]store.Tenant, 0, len(e.tenants))
-	for name := range e.tenants {
-		names = append(names, name)
+	for name, t := range e.tenants {
+		used := t.head() > 0
+		if !used {
+			var err error
+			if used, err = e.holdsItems(t.id); err != nil {
+				return nil, err
+			}
+		}
+		if used {
+			names = append(names, name)
+		}
 	}
-	return sorted(names), nil
+	slices.Sort(names)
+	return names, nil
+}
+
+func (e *Engine) holdsItems(t tenantID) (bool, error) {
+	p := prefix(spaceItem, t)
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: end(p)})
+	if err != nil {
+		return false, wrap(err)
+	}
+	defer it.Close()
+	return it.First(), wrap(it.Error())
 }
 
 // Close waits for calls under way and closes the folder.

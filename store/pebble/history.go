@@ -13,14 +13,16 @@ import (
 // History implements store.Reader.
 func (e *Engine) History(ctx context.Context, name store.Tenant, q store.HistoryQuery) (store.HistoryPage, error) {
 	var page store.HistoryPage
-	err := e.read(ctx, name, func(t *tenant) error {
+	err := e.read(ctx, name, store.CheckHistory(q), func(t *tenant) error {
 		snap := e.db.NewSnapshot()
 		defer snap.Close()
 		h := history{r: snap, t: t.id, q: q, page: &page}
 		var err error
 		switch {
 		case q.ID != "":
-			err = h.ofDocument()
+			if err = h.ofDocument(); errors.Is(err, store.ErrNotFound) {
+				err = nil
+			}
 		case q.Type != "":
 			err = h.ofType()
 		default:

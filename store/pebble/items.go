@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -12,7 +13,7 @@ import (
 
 // GetItem implements store.Items.
 func (e *Engine) GetItem(ctx context.Context, name store.Tenant, kind, id string) (it store.Item, err error) {
-	err = e.read(ctx, name, func(t *tenant) error {
+	err = e.read(ctx, name, store.CheckItem(kind, id, nil), func(t *tenant) error {
 		it, err = e.item(t.id, kind, id)
 		return err
 	})
@@ -64,8 +65,14 @@ func (e *Engine) DeleteItem(ctx context.Context, name store.Tenant, kind, id str
 	if err := store.CheckItem(kind, id, nil); err != nil {
 		return err
 	}
+	if expect == 0 { // nothing can be removed where nothing is
+		expect = neverExpected
+	}
 	return e.changeItem(ctx, name, kind, id, expect, func(*pebble.Batch, tenantID, store.Item) {})
 }
+
+// neverExpected is a version that no item has.
+const neverExpected int64 = math.MinInt64
 
 // changeItem removes what is there of an item, if that is as expected, and
 // lets write put something in its place.
@@ -105,7 +112,7 @@ func (e *Engine) stageItem(t tenantID, kind, id string, expect int64,
 		return nil, err
 	}
 	if expect != store.ItemAny && expect != old.Version {
-		return nil, store.ErrConflict
+		return nil, &store.ConflictError{Ref: store.Ref{Type: kind, ID: id}, Current: old.Version}
 	}
 	b := e.db.NewBatch()
 	for _, k := range e.indexedKeys(t, kind, id) {
@@ -137,7 +144,7 @@ func (e *Engine) indexedKeys(t tenantID, kind, id string) []store.Key {
 // item, without the part that is the same for all of the scan.
 func (e *Engine) ScanItems(ctx context.Context, name store.Tenant, scan store.ItemScan) (store.ItemPage, error) {
 	var page store.ItemPage
-	err := e.read(ctx, name, func(t *tenant) error {
+	err := e.read(ctx, name, store.CheckScan(scan), func(t *tenant) error {
 		var err error
 		page, err = e.scan(t.id, scan)
 		return err

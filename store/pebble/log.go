@@ -12,7 +12,7 @@ import (
 // Head implements store.Log.
 func (e *Engine) Head(ctx context.Context, name store.Tenant) (int64, error) {
 	var head int64
-	err := e.read(ctx, name, func(t *tenant) error {
+	err := e.read(ctx, name, nil, func(t *tenant) error {
 		head = t.head()
 		return nil
 	})
@@ -22,7 +22,7 @@ func (e *Engine) Head(ctx context.Context, name store.Tenant) (int64, error) {
 // ReadLog implements store.Log.
 func (e *Engine) ReadLog(ctx context.Context, name store.Tenant, after int64, limit int) ([]store.Entry, error) {
 	var entries []store.Entry
-	err := e.read(ctx, name, func(t *tenant) error {
+	err := e.read(ctx, name, nil, func(t *tenant) error {
 		p := prefix(spaceLog, t.id)
 		it, err := e.db.NewIter(&pebble.IterOptions{
 			LowerBound: logKey(t.id, after+1),

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -84,9 +85,9 @@ func document(r pebble.Reader, t tenantID, ref store.Ref, body bool) (store.Docu
 	return byNumber(r, t, number, body)
 }
 
-// read runs f for a tenant that exists on an open store.
-func (e *Engine) read(ctx context.Context, name store.Tenant, f func(t *tenant) error) error {
-	if err := store.CheckTenant(name); err != nil {
+// read runs f for a tenant that exists on an open store, if the call is right.
+func (e *Engine) read(ctx context.Context, name store.Tenant, call error, f func(t *tenant) error) error {
+	if err := cmp.Or(store.CheckTenant(name), call); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -116,7 +117,7 @@ func emptyIfNew(err error) error {
 
 // Get implements store.Reader.
 func (e *Engine) Get(ctx context.Context, name store.Tenant, ref store.Ref) (doc store.Document, err error) {
-	err = e.read(ctx, name, func(t *tenant) error {
+	err = e.read(ctx, name, store.CheckRef(ref), func(t *tenant) error {
 		doc, _, err = document(e.db, t.id, ref, true)
 		return err
 	})
@@ -125,7 +126,7 @@ func (e *Engine) Get(ctx context.Context, name store.Tenant, ref store.Ref) (doc
 
 // GetVersion implements store.Reader.
 func (e *Engine) GetVersion(ctx context.Context, name store.Tenant, ref store.Ref, version int64) (doc store.Document, err error) {
-	err = e.read(ctx, name, func(t *tenant) error {
+	err = e.read(ctx, name, store.CheckRef(ref), func(t *tenant) error {
 		snap := e.db.NewSnapshot()
 		defer snap.Close()
 		doc, _, err = document(snap, t.id, ref, true)
@@ -143,7 +144,7 @@ func (e *Engine) GetVersion(ctx context.Context, name store.Tenant, ref store.Re
 // GetMany implements store.Reader.
 func (e *Engine) GetMany(ctx context.Context, name store.Tenant, refs []store.Ref) ([]store.Document, error) {
 	docs := make([]store.Document, 0, len(refs))
-	err := e.read(ctx, name, func(t *tenant) error {
+	err := e.read(ctx, name, checkRefs(refs), func(t *tenant) error {
 		for _, ref := range refs {
 			doc, _, err := document(e.db, t.id, ref, true)
 			switch {
@@ -157,4 +158,13 @@ func (e *Engine) GetMany(ctx context.Context, name store.Tenant, refs []store.Re
 		return nil
 	})
 	return docs, emptyIfNew(err)
+}
+
+func checkRefs(refs []store.Ref) error {
+	for _, ref := range refs {
+		if err := store.CheckRef(ref); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -14,10 +14,7 @@ import (
 // Search implements store.Searcher on a snapshot.
 func (e *Engine) Search(ctx context.Context, name store.Tenant, q store.Query) (store.Page, error) {
 	page := store.Page{Total: -1}
-	if err := store.CheckClause(q.Where); err != nil {
-		return page, err
-	}
-	err := e.read(ctx, name, func(t *tenant) error {
+	err := e.read(ctx, name, store.CheckQuery(q), func(t *tenant) error {
 		snap := e.db.NewSnapshot()
 		defer snap.Close()
 		var err error

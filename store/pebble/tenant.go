@@ -3,7 +3,6 @@ package pebble
 import (
 	"context"
 	"encoding/binary"
-	"slices"
 	"sync"
 	"time"
 
@@ -78,9 +77,4 @@ func (t *tenant) watch() (int64, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.durable, t.grown
-}
-
-func sorted(names []store.Tenant) []store.Tenant {
-	slices.Sort(names)
-	return names
 }
