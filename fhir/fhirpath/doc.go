@@ -18,6 +18,12 @@
 // length and nesting are bounded by Compile, steps and items by the [Context],
 // and regular expressions run in linear time.
 //
+// Simple paths allocate nothing once a Context's memory has grown. Reading the
+// JSON of a Synthea resource and evaluating all search parameters of its type, 35
+// on average, takes 25 µs on one core:
+//
+//	go test ./fhir/fhirpath -run '^$' -bench . -benchmem
+//
 // Where R4's own content and the text of FHIRPath 2.0 differ, R4's content works:
 // "as" may be used on collections (29 search parameters do), unless
 // Context.Strict is set.

@@ -245,6 +245,7 @@ func TestLimits(t *testing.T) {
 		{"nested loops", strings.Repeat("%resource.descendants().select(", 8) + "id" + strings.Repeat(")", 8)},
 		{"replacement that grows", "'aaaaaaaaaa'" + strings.Repeat(".replace('a', 'aaaaaaaaaa')", 10)},
 		{"replacement by matches that grows", "'aaaaaaaaaa'" + strings.Repeat(".replaceMatches('a', 'aaaaaaaaaa')", 10)},
+		{"replacement by groups that grows", "'aaaaaaaaaa'" + strings.Repeat(".replaceMatches('.+', '$0$0$0$0$0$0$0$0')", 10)},
 		{"patterns made up as it goes", "'x'.repeat($this & 'x').matches('(' & $this & '*)*y')"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

@@ -258,14 +258,31 @@ func callReplaceMatches(m *machine, c *callNode, mark int) error {
 		m.push(String(s)) // an empty pattern matches nothing that could be replaced
 		return nil
 	}
+	if err := m.work(len(s)/4, c.pos); err != nil {
+		return err
+	}
+	if !replacementFits(re, s, substitution) {
+		return m.errorf(LimitError, c.pos, "text longer than %d bytes", maxStringLength)
+	}
 	// $1x is group 1 and an x, where Go would see a group named 1x.
 	substitution = groupReference.ReplaceAllString(substitution, "$${$1}")
-	if len(substitution) > 0 && (len(s)+1)*(len(substitution)+1) > 4*maxStringLength {
-		if n := len(re.FindAllStringIndex(s, -1)); len(s)+n*(len(substitution)+len(s)) > 4*maxStringLength {
-			return m.errorf(LimitError, c.pos, "text longer than %d bytes", maxStringLength)
-		}
-	}
 	return m.pushString(re.ReplaceAllString(s, substitution), c.pos)
+}
+
+// replacementFits bounds the result of a replacement before it is made. Matches
+// do not overlap, so a reference to a group yields no more than s in all.
+func replacementFits(re *regexp.Regexp, s, substitution string) bool {
+	references := strings.Count(substitution, "$")
+	room := 4*maxStringLength - len(s)*(1+references)
+	if room < 0 {
+		return false
+	}
+	most := len(s) + 1
+	if len(substitution) == 0 || most <= room/len(substitution) {
+		return true
+	}
+	limit := room / len(substitution)
+	return len(re.FindAllStringIndex(s, limit+1)) <= limit
 }
 
 func callJoin(m *machine, c *callNode, mark int) error {
