@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
@@ -80,14 +81,14 @@ func (m *Message) Ref(i int) *dtpb.Reference {
 }
 
 // Find returns the index of the entry that a reference means, or -1. It knows
-// the entries by FullURL and by Type/id.
+// the entries by FullURL, absolute or relative, and by Type/id.
 func (m *Message) Find(ref *dtpb.Reference) int {
 	target := RefString(ref)
 	if target == "" {
 		return -1
 	}
 	for i, e := range m.Entries {
-		if e.FullURL == target || TypeName(e.Resource)+"/"+ID(e.Resource) == target {
+		if e.FullURL == target || strings.HasSuffix(e.FullURL, "/"+target) || TypeName(e.Resource)+"/"+ID(e.Resource) == target {
 			return i
 		}
 	}

@@ -4,13 +4,12 @@ import (
 	"github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	patientpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/patient_go_proto"
-	practitionerpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/practitioner_go_proto"
 )
 
 // patient makes the us-core-patient of a message and returns its index.
 func (w *writer) patient(p Patient) int {
 	out := &patientpb.Patient{Meta: profile("patient"), Identifier: w.identifiers(take(&p.Identifiers))}
-	entry := known(out.Identifier)
+	at := w.add(out, known(out.Identifier))
 	if d := take(&p.Demographics); d != nil {
 		w.demographics(*d, out)
 	}
@@ -21,10 +20,10 @@ func (w *writer) patient(p Patient) int {
 	}
 	if pcp := p.PCP; pcp != nil && !isEmpty(*pcp) {
 		p.PCP = nil
-		out.GeneralPractitioner = []*dtpb.Reference{w.ref(w.practitioner(*pcp, alone))}
+		out.GeneralPractitioner = []*dtpb.Reference{w.provider(*pcp, child(at, "provider"))}
 	}
 	out.Extension = append(out.Extension, w.rest("Patient", p)...)
-	return w.add(out, entry)
+	return at
 }
 
 // demographics fills what a Patient says of the person.
@@ -106,8 +105,8 @@ func (r *reader) patient(in *patientpb.Patient) *Patient {
 		p.Contacts = append(p.Contacts, r.contact(c))
 	}
 	for _, gp := range in.GeneralPractitioner {
-		if doctor, i := target[*practitionerpb.Practitioner](r, gp); i >= 0 && p.PCP == nil {
-			p.PCP = r.practitioner(doctor, i)
+		if p.PCP == nil {
+			p.PCP = r.provider(gp)
 		}
 	}
 	if !isEmpty(*d) {

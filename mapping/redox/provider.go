@@ -61,6 +61,9 @@ func (w *writer) participant(p Provider, role *dtpb.CodeableConcept, visit int) 
 	if c := w.concept(take(&p.Role)); c != nil {
 		out.types = append(out.types, c)
 	}
+	if len(out.types) == 0 {
+		out.types = []*dtpb.CodeableConcept{concept(participationType, "PART", "Participation", "")}
+	}
 	if start, ok := w.o.parseTime(p.StartDateTime); ok {
 		p.StartDateTime = ""
 		out.period = &dtpb.Period{Start: start.dateTime()}
@@ -70,7 +73,7 @@ func (w *writer) participant(p Provider, role *dtpb.CodeableConcept, visit int) 
 		}
 	}
 	out.rest = w.rest("Provider", Provider{StartDateTime: take(&p.StartDateTime), Duration: take(&p.Duration)})
-	out.actor = w.ref(w.practitioner(p, child(visit, "provider")))
+	out.actor = w.provider(p, child(visit, "provider"))
 	return out
 }
 
@@ -87,18 +90,10 @@ func minutesBetween(start, end moment) Number {
 	return Int(int(end.time.Sub(start.time) / time.Minute))
 }
 
-// readParticipant reads a participant whose actor is a Practitioner.
+// participant reads a participant whose actor is a Practitioner.
 func (r *reader) participant(in participant) (p *Provider, code string) {
-	doctor, i := target[*practitionerpb.Practitioner](r, in.actor)
-	switch {
-	case i >= 0:
-		p = r.practitioner(doctor, i)
-	default:
-		role, j := target[*rolepb.PractitionerRole](r, in.actor)
-		if j < 0 {
-			return nil, ""
-		}
-		p = r.practitionerRole(role)
+	if p = r.provider(in.actor); p == nil {
+		return nil, ""
 	}
 	r.restore("Provider", in.rest, p)
 	for _, t := range in.types {
@@ -117,14 +112,18 @@ func (r *reader) participant(in participant) (p *Provider, code string) {
 	return p, code
 }
 
-// giveProviders puts participants into their members of Visit; those without
-// a member, or whose member is taken, are additional staff.
+// providers puts participants into their members of Visit; those without
+// a member, or whose member is taken, are additional staff. An app that says
+// no type means the provider of the visit.
 func (r *reader) providers(in []participant, v *Visit) {
 next:
 	for _, one := range in {
 		p, code := r.participant(one)
 		if p == nil {
 			continue
+		}
+		if len(one.types) == 0 {
+			code = "PPRF"
 		}
 		for _, role := range visitRoles {
 			if member := role.member(v); role.code == code && *member == nil {
@@ -177,29 +176,66 @@ func (w *writer) practitioner(p Provider, unnamed mapping.Entry) int {
 	})
 }
 
-// providerIdentifiers makes identifiers of ID with IDType and of NPI, which
-// often say the same. An extension tells which of the two it was: true is NPI
-// alone, false is both.
-func (w *writer) providerIdentifiers(p *Provider) (out []*dtpb.Identifier) {
-	npi := take(&p.NPI)
-	if id := w.identifier(Identifier{ID: p.ID, IDType: p.IDType}); id != nil {
-		out = append(out, id)
-		if npi != "" && npi == p.ID && p.IDType == "NPI" {
-			id.Extension = append(id.Extension, w.npiMark(false))
-			npi = ""
-		}
-		p.ID, p.IDType = "", ""
+// provider makes the practitioner and refers to it. NPI often repeats ID, for
+// one role of a person and not for another; as it is one practitioner, the
+// reference says which members it was: "NPI" alone or "ID NPI" both.
+func (w *writer) provider(p Provider, unnamed mapping.Entry) *dtpb.Reference {
+	mark := ""
+	switch {
+	case p.NPI == "":
+	case p.ID == "" && p.IDType == "":
+		p.ID, p.IDType, p.NPI, mark = p.NPI, "NPI", "", "NPI"
+	case p.ID == p.NPI && p.IDType == "NPI":
+		p.NPI, mark = "", "ID NPI"
 	}
-	if id := w.number("NPI", npi); id != nil {
-		id.Extension = append(id.Extension, w.npiMark(true))
+	ref := w.ref(w.practitioner(p, unnamed))
+	if mark != "" {
+		ref.Extension = []*dtpb.Extension{{Url: uri(w.o.url("Provider.NPI")), Value: stringValue(mark)}}
+	}
+	return ref
+}
+
+// providerIdentifiers are ID with IDType, then a NPI that differs from it,
+// which an extension marks.
+func (w *writer) providerIdentifiers(p *Provider) (out []*dtpb.Identifier) {
+	if id := w.identifier(Identifier{ID: p.ID, IDType: p.IDType}); id != nil {
+		p.ID, p.IDType = "", ""
+		out = append(out, id)
+	}
+	if id := w.number("NPI", take(&p.NPI)); id != nil {
+		id.Extension = append(id.Extension, &dtpb.Extension{Url: uri(w.o.url("Provider.NPI")), Value: stringValue("NPI")})
 		out = append(out, id)
 	}
 	return append(out, w.identifiers(take(&p.Identifiers))...)
 }
 
-func (w *writer) npiMark(alone bool) *dtpb.Extension {
-	return &dtpb.Extension{Url: uri(w.o.url("Provider.NPI")),
-		Value: &dtpb.Extension_ValueX{Choice: &dtpb.Extension_ValueX_Boolean{Boolean: boolean(alone)}}}
+// npiMark finds the mark that the two above set.
+func (r *reader) npiMark(extensions []*dtpb.Extension) string {
+	for _, e := range extensions {
+		if e.GetUrl().GetValue() == r.o.url("Provider.NPI") {
+			return e.GetValue().GetStringValue().GetValue()
+		}
+	}
+	return ""
+}
+
+// provider reads the practitioner of a reference, nil if it is not one.
+func (r *reader) provider(ref *dtpb.Reference) *Provider {
+	var p *Provider
+	if doctor, i := target[*practitionerpb.Practitioner](r, ref); i >= 0 {
+		p = r.practitioner(doctor, i)
+	} else if role, i := target[*rolepb.PractitionerRole](r, ref); i >= 0 {
+		p = r.practitionerRole(role)
+	} else {
+		return nil
+	}
+	switch r.npiMark(ref.GetExtension()) {
+	case "NPI":
+		p.NPI, p.ID, p.IDType = p.ID, "", ""
+	case "ID NPI":
+		p.NPI = p.ID
+	}
+	return p
 }
 
 // practitioner reads a Practitioner and the location of its role.
@@ -207,21 +243,10 @@ func (r *reader) practitioner(in *practitionerpb.Practitioner, index int) *Provi
 	p := &Provider{}
 	r.restore("Provider", in.Extension, p)
 	for _, id := range in.Identifier {
-		mark := ""
-		for _, e := range id.Extension {
-			if e.GetUrl().GetValue() == r.o.url("Provider.NPI") {
-				mark = "both"
-				if e.GetValue().GetBoolean().GetValue() {
-					mark = "alone"
-				}
-			}
-		}
 		one := r.identifier(id)
-		if mark != "" {
-			p.NPI = one.ID
-		}
 		switch {
-		case mark == "alone":
+		case r.npiMark(id.Extension) != "":
+			p.NPI = one.ID
 		case p.ID == "":
 			p.ID, p.IDType = one.ID, one.IDType
 		default:

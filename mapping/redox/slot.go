@@ -4,7 +4,6 @@ import (
 	"github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	locationpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/location_go_proto"
-	practitionerpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/practitioner_go_proto"
 	schedulepb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/schedule_go_proto"
 	slotpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/slot_go_proto"
 
@@ -63,8 +62,9 @@ func (w *writer) schedule(p *Provider, l *Location) int {
 		out := &schedulepb.Schedule{Active: boolean(true)}
 		owner, key := mapping.NoParent, "schedule"
 		if p != nil && !isEmpty(*p) {
-			owner = w.practitioner(*p, child(mapping.NoParent, "provider"))
-			out.Actor = append(out.Actor, w.ref(owner))
+			ref := w.provider(*p, child(mapping.NoParent, "provider"))
+			owner = w.m.Find(ref)
+			out.Actor = append(out.Actor, ref)
 		}
 		if i, ok := w.location(l); ok {
 			out.Actor = append(out.Actor, w.ref(i))
@@ -99,8 +99,8 @@ func (r *reader) slots() *Scheduling {
 		}
 		if schedule, i := target[*schedulepb.Schedule](r, in.Schedule); i >= 0 {
 			for _, actor := range schedule.Actor {
-				if p, i := target[*practitionerpb.Practitioner](r, actor); i >= 0 && s.Provider == nil {
-					s.Provider = r.practitioner(p, i)
+				if p := r.provider(actor); p != nil && s.Provider == nil {
+					s.Provider = p
 				} else if _, i := target[*locationpb.Location](r, actor); i >= 0 && s.Location == nil {
 					s.Location = r.location(actor)
 				}
