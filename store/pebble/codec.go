@@ -49,13 +49,21 @@ func timeToMillis(t time.Time) int64 { return t.UnixMilli() }
 
 func millisToTime(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
-// A document: method, version, seq, time, type, id, body. The method of the
-// version is kept for histories; Delete means there is no body.
-func encodeDocument(d store.Document, m store.Method) []byte {
+// made is how a version came about, kept for histories: by which method, and
+// as which change of its entry.
+type made struct {
+	method store.Method
+	index  int
+}
+
+// A document: method, version, seq, index, time, type, id, body. The method
+// Delete means that there is no body.
+func encodeDocument(d store.Document, m made) []byte {
 	e := encoder{b: make([]byte, 0, len(d.Body)+len(d.Ref.Type)+len(d.Ref.ID)+32)}
-	e.uint(uint64(m))
+	e.uint(uint64(m.method))
 	e.int(d.Version)
 	e.int(d.Seq)
+	e.uint(uint64(m.index))
 	e.int(timeToMillis(d.Time))
 	e.string(d.Ref.Type)
 	e.string(d.Ref.ID)
@@ -63,16 +71,17 @@ func encodeDocument(d store.Document, m store.Method) []byte {
 }
 
 // decodeDocument copies what it takes from v, so v may be a buffer of pebble.
-func decodeDocument(v []byte, number int64, withBody bool) (store.Document, store.Method, error) {
+func decodeDocument(v []byte, number int64, withBody bool) (store.Document, made, error) {
 	d := decoder{b: v}
-	m := store.Method(d.uint())
+	m := made{method: store.Method(d.uint())}
 	doc := store.Document{Number: number}
 	doc.Version = d.int()
 	doc.Seq = d.int()
+	m.index = int(d.uint())
 	doc.Time = millisToTime(d.int())
 	doc.Ref.Type = d.string()
 	doc.Ref.ID = d.string()
-	doc.Deleted = m == store.Delete
+	doc.Deleted = m.method == store.Delete
 	if withBody && !doc.Deleted && d.err == nil {
 		doc.Body = append([]byte(nil), d.b...)
 	}

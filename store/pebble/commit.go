@@ -102,7 +102,7 @@ func (w *writer) write(o store.Outcome) error {
 		}
 		doc := encodeDocument(store.Document{
 			Ref: wr.Ref, Version: wr.Version, Seq: o.Entry.Seq, Time: o.Entry.Time, Body: wr.Body,
-		}, wr.Method)
+		}, made{wr.Method, i})
 		w.set(numberKey(spaceDocument, w.tenant, wr.Number), doc)
 		w.reindex(wr.Number, old.keys, wr.Keys)
 		h := binary.AppendUvarint(nil, uint64(wr.Number))

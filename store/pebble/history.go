@@ -48,15 +48,15 @@ type history struct {
 var errEnough = errors.New("page is full")
 
 // take adds a version, which comes in descending order of its place.
-func (h *history) take(number, version int64, index int) error {
-	doc, method, err := byNumber(h.r, h.t, number, true)
+func (h *history) take(number, version int64) error {
+	doc, how, err := byNumber(h.r, h.t, number, true)
 	if err == nil && doc.Version != version {
-		doc, method, err = decoded(h.r, versionKey(h.t, number, version), number, true)
+		doc, how, err = decoded(h.r, versionKey(h.t, number, version), number, true)
 	}
 	if err != nil {
 		return err
 	}
-	if !h.before(doc.Seq, index) {
+	if !h.before(doc.Seq, how.index) {
 		return nil
 	}
 	if !h.q.Since.IsZero() && doc.Time.Before(h.q.Since) {
@@ -66,8 +66,8 @@ func (h *history) take(number, version int64, index int) error {
 		h.page.Next = h.last
 		return errEnough
 	}
-	h.page.Versions = append(h.page.Versions, store.Version{Document: doc, Method: method})
-	h.last = store.HistoryCursor{Seq: doc.Seq, Index: index}
+	h.page.Versions = append(h.page.Versions, store.Version{Document: doc, Method: how.method})
+	h.last = store.HistoryCursor{Seq: doc.Seq, Index: how.index}
 	return nil
 }
 
@@ -77,15 +77,14 @@ func (h *history) before(seq int64, index int) bool {
 	return b == (store.HistoryCursor{}) || seq < b.Seq || seq == b.Seq && index < b.Index
 }
 
-// ofDocument walks a document's versions downwards. A document has at most
-// one version in an entry, so the place within the entry does not matter.
+// ofDocument walks a document's versions downwards.
 func (h *history) ofDocument() error {
 	doc, _, err := document(h.r, h.t, store.Ref{Type: h.q.Type, ID: h.q.ID}, false)
 	if err != nil {
 		return err
 	}
 	for v := doc.Version; v >= 1; v-- {
-		if err := h.take(doc.Number, v, 0); err != nil {
+		if err := h.take(doc.Number, v); err != nil {
 			return err
 		}
 	}
@@ -113,8 +112,7 @@ func (h *history) ofType() error {
 		if d.err != nil {
 			return d.err
 		}
-		index := int(binary.BigEndian.Uint32(it.Key()[len(p)+8:]))
-		if err := h.take(number, version, index); err != nil {
+		if err := h.take(number, version); err != nil {
 			return err
 		}
 	}
@@ -145,7 +143,7 @@ func (h *history) ofTenant() error {
 			return err
 		}
 		for i := len(changes) - 1; i >= 0; i-- {
-			if err := h.take(changes[i].number, changes[i].Version, i); err != nil {
+			if err := h.take(changes[i].number, changes[i].Version); err != nil {
 				return err
 			}
 		}

@@ -61,26 +61,26 @@ func numberOf(r pebble.Reader, t tenantID, ref store.Ref) (int64, error) {
 }
 
 // byNumber reads a current version.
-func byNumber(r pebble.Reader, t tenantID, number int64, body bool) (store.Document, store.Method, error) {
+func byNumber(r pebble.Reader, t tenantID, number int64, body bool) (store.Document, made, error) {
 	return decoded(r, numberKey(spaceDocument, t, number), number, body)
 }
 
-func decoded(r pebble.Reader, key []byte, number int64, body bool) (store.Document, store.Method, error) {
+func decoded(r pebble.Reader, key []byte, number int64, body bool) (store.Document, made, error) {
 	v, closer, err := r.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return store.Document{}, 0, store.ErrNotFound
+		return store.Document{}, made{}, store.ErrNotFound
 	}
 	if err != nil {
-		return store.Document{}, 0, wrap(err)
+		return store.Document{}, made{}, wrap(err)
 	}
 	defer closer.Close()
 	return decodeDocument(v, number, body)
 }
 
-func document(r pebble.Reader, t tenantID, ref store.Ref, body bool) (store.Document, store.Method, error) {
+func document(r pebble.Reader, t tenantID, ref store.Ref, body bool) (store.Document, made, error) {
 	number, err := numberOf(r, t, ref)
 	if err != nil {
-		return store.Document{}, 0, err
+		return store.Document{}, made{}, err
 	}
 	return byNumber(r, t, number, body)
 }
