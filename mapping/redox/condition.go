@@ -26,8 +26,10 @@ func (w *writer) conditions(list []Diagnosis, patient int, encounter *dtpb.Refer
 			entry = child(patient, joinKey("condition", d.Name))
 		}
 		one := diagnosis{}
-		if code := diagnosisUses.take(&d.Type); code != "" {
-			one.use = concept(terminology+"diagnosis-role", code, "", "")
+		if encounter != nil { // which alone can say how it uses a diagnosis
+			if code := diagnosisUses.take(&d.Type); code != "" {
+				one.use = concept(terminology+"diagnosis-role", code, "", "")
+			}
 		}
 		c := &conditionpb.Condition{
 			Meta:         profile("condition-encounter-diagnosis"),
