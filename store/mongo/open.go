@@ -1,0 +1,321 @@
+package mongo
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// Options say where the store is and how it behaves. The zero value of all
+// but URI is useful.
+type Options struct {
+	// URI is MongoDB's connection string. What it says about the write
+	// concern, the read concern and the read preference is not followed: a
+	// commit needs the majority.
+	URI string
+	// Database is "fhirfacade" if empty.
+	Database string
+	// MaxBody is the largest body in bytes; 8 MiB if 0, and not more than
+	// 12 MiB.
+	MaxBody int
+	// RollForward is how often this instance looks for commits that another
+	// one appended and left unapplied; 3 s if 0.
+	RollForward time.Duration
+	Clock       func() time.Time
+	// Random is where commits' ids come from.
+	Random io.Reader
+	Logger *slog.Logger
+}
+
+const maxMaxBody = 12 << 20
+
+func (o *Options) complete() error {
+	if o.URI == "" {
+		return errors.New("store/mongo: no URI")
+	}
+	if o.MaxBody < 0 || o.MaxBody > maxMaxBody {
+		return fmt.Errorf("store/mongo: bodies of %d bytes cannot be stored, at most %d", o.MaxBody, maxMaxBody)
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	if o.Database == "" {
+		o.Database = "fhirfacade"
+	}
+	if o.RollForward == 0 {
+		o.RollForward = 3 * time.Second
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// engine is the store.
+type engine struct {
+	opts    Options
+	client  *mongo.Client
+	db      *mongo.Database
+	docs    *mongo.Collection
+	log     *mongo.Collection
+	spill   *mongo.Collection
+	items   *mongo.Collection
+	tenants *mongo.Collection
+
+	// walks: the server chooses well between the indexes of keys and of
+	// order. DocumentDB does not, it intersects them.
+	walks bool
+	// streams: change streams may work here.
+	streams bool
+
+	// life is held by commits, and by Close while it ends them.
+	life   sync.RWMutex
+	closed bool          // guarded by life
+	stop   chan struct{} // closed when Close begins
+	done   context.Context
+	cancel context.CancelFunc // ends done once nothing may be asked any more
+
+	mu      sync.Mutex
+	ledgers map[store.Tenant]*ledger
+	known   map[store.Tenant]bool // tenants that are in colTenants
+
+	settling settling
+	watcher  watcher
+	keeper   sync.WaitGroup
+
+	// afterAppend lets a test fail where a crash would hurt most: behind the
+	// commit point.
+	afterAppend func() error
+}
+
+// Open connects, checks that the server can serve, and creates what is
+// missing of collections and indexes.
+func Open(ctx context.Context, opts Options) (store.Store, error) {
+	return open(ctx, opts)
+}
+
+func open(ctx context.Context, opts Options) (*engine, error) {
+	if err := opts.complete(); err != nil {
+		return nil, err
+	}
+	journal := true
+	client := options.Client().ApplyURI(opts.URI)
+	if err := client.Validate(); err != nil {
+		// Without the driver's words: they may quote the password.
+		return nil, errors.New("store/mongo: the URI is not a valid MongoDB connection string")
+	}
+	client.SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal}).
+		SetReadConcern(readconcern.Majority())
+	client.ReadPreference = nil
+	if client.ServerSelectionTimeout == nil {
+		client.SetServerSelectionTimeout(5 * time.Second)
+	}
+	if client.AppName == nil {
+		client.SetAppName("fhirfacade")
+	}
+	c, err := mongo.Connect(client)
+	if err != nil {
+		return nil, errors.New("store/mongo: the URI's options contradict each other")
+	}
+	db := c.Database(opts.Database)
+	e := &engine{
+		opts: opts, client: c, db: db,
+		docs: db.Collection(colDocs), log: db.Collection(colLog), spill: db.Collection(colSpill),
+		items: db.Collection(colItems), tenants: db.Collection(colTenants),
+		stop:    make(chan struct{}),
+		ledgers: map[store.Tenant]*ledger{}, known: map[store.Tenant]bool{},
+	}
+	e.done, e.cancel = context.WithCancel(context.Background())
+	e.watcher.init(e)
+	if err := e.prepare(ctx); err != nil {
+		e.cancel()
+		_ = c.Disconnect(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	e.keeper.Go(e.keep)
+	return e, nil
+}
+
+// prepare asks the server what it is and creates the indexes.
+func (e *engine) prepare(ctx context.Context) error {
+	var hello struct {
+		SetName string `bson:"setName"`
+		Msg     string `bson:"msg"`
+	}
+	if err := e.client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		return connectError(ctx, err)
+	}
+	e.streams = hello.SetName != "" || hello.Msg == "isdbgrid"
+	var build bson.M
+	if err := e.client.Database("admin").RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build); err != nil {
+		return connectError(ctx, err)
+	}
+	// MongoDB's own servers name their script engine; no imitation has one.
+	_, e.walks = build["javascriptEngine"]
+	if err := createIndexes(ctx, e.db); err != nil {
+		return fmt.Errorf("creating indexes: %w", connectError(ctx, err))
+	}
+	return nil
+}
+
+// connectError says what an operator can do about a server that does not
+// serve at all.
+func connectError(ctx context.Context, err error) error {
+	text := err.Error()
+	says := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+	}
+	switch code, _ := serverCode(err); {
+	case code == 18 || code == 13 || says("auth error", "Authentication failed", "unable to authenticate"):
+		return errors.New("store/mongo: the server refuses the credentials of the URI")
+	case says("wire version"):
+		return errors.New("store/mongo: the server is too old, or too new, for this driver: MongoDB 4.2 or later is needed")
+	case says("tls:", "x509:", "certificate"):
+		return fmt.Errorf("store/mongo: %w: TLS with the server failed", store.ErrUnavailable)
+	case says("server selection"):
+		return fmt.Errorf("store/mongo: %w: no server of the URI can be reached", store.ErrUnavailable)
+	}
+	return wrap(ctx, err)
+}
+
+// enter begins a call.
+func (e *engine) enter(ctx context.Context, t store.Tenant) (scope, error) {
+	select {
+	case <-e.stop:
+		return scope{}, store.ErrClosed
+	default:
+	}
+	if err := store.CheckTenant(t); err != nil {
+		return scope{}, err
+	}
+	return scopeOf(t), ctx.Err()
+}
+
+// Exclusive is false: any number of instances share a MongoDB.
+func (e *engine) Exclusive() bool { return false }
+
+// Ping asks the primary.
+func (e *engine) Ping(ctx context.Context) error {
+	select {
+	case <-e.stop:
+		return store.ErrClosed
+	default:
+	}
+	return wrap(ctx, e.client.Ping(ctx, nil))
+}
+
+// Tenants reads their names; there are few.
+func (e *engine) Tenants(ctx context.Context) ([]store.Tenant, error) {
+	select {
+	case <-e.stop:
+		return nil, store.ErrClosed
+	default:
+	}
+	cursor, err := e.tenants.Find(ctx, bson.D{})
+	if err != nil {
+		return nil, wrap(ctx, err)
+	}
+	var rows []struct {
+		ID string `bson:"_id"`
+	}
+	if err := cursor.All(ctx, &rows); err != nil {
+		return nil, wrap(ctx, err)
+	}
+	var out []store.Tenant
+	for _, r := range rows {
+		if t, ok := tenantOf(r.ID); ok {
+			out = append(out, t)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// register sees to it that Tenants lists a tenant; once for each process.
+func (e *engine) register(ctx context.Context, s scope) error {
+	e.mu.Lock()
+	known := e.known[s.tenant]
+	e.mu.Unlock()
+	if known {
+		return nil
+	}
+	_, err := e.tenants.InsertOne(ctx, bson.D{{Key: "_id", Value: s.prefix}})
+	if err != nil && !mongo.IsDuplicateKeyError(err) {
+		return wrap(ctx, err)
+	}
+	e.mu.Lock()
+	e.known[s.tenant] = true
+	e.mu.Unlock()
+	return nil
+}
+
+// Close lets commits under way end, settles what they wrote, and disconnects.
+func (e *engine) Close() error {
+	e.mu.Lock()
+	select {
+	case <-e.stop:
+		e.mu.Unlock()
+		return store.ErrClosed
+	default:
+		close(e.stop)
+	}
+	e.mu.Unlock()
+
+	e.life.Lock()
+	e.closed = true
+	e.life.Unlock()
+	for _, l := range e.openLedgers() {
+		l.pipeline.Wait()
+	}
+	e.watcher.wait()
+	e.keeper.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	e.settle(ctx)
+	e.cancel()
+	if err := e.client.Disconnect(ctx); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
+		return wrap(ctx, err)
+	}
+	return nil
+}
+
+func (e *engine) openLedgers() []*ledger {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]*ledger, 0, len(e.ledgers))
+	for _, l := range e.ledgers {
+		out = append(out, l)
+	}
+	return out
+}
+
+// newID draws the id of a commit.
+func (e *engine) newID() (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(e.opts.Random, b[:]); err != nil {
+		return "", fmt.Errorf("store/mongo: no randomness: %w", err)
+	}
+	return hex.EncodeToString(b[:]), nil
+}
