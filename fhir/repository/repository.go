@@ -1,0 +1,246 @@
+// Package repository keeps FHIR resources in a store: it checks them, gives
+// them ids, versions and keys, and finds them again. Everything that writes a
+// resource goes through it, whether it came by REST, as a Redox message or
+// from a poll.
+package repository
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/conformance"
+	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
+	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/search"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// Options are what a repository works with.
+type Options struct {
+	Store       store.Store
+	Definitions *conformance.Definitions
+	Index       *search.Index
+	// Now is the clock of searches ("ap" prefix); versions get their time
+	// from the store.
+	Now func() time.Time
+	// NewID makes ids for created resources.
+	NewID func() string
+	// Pages signs page links.
+	Pages search.PageTokens
+	// BaseURL is a tenant's absolute FHIR base without a trailing slash, ""
+	// when unknown: references below it are local.
+	BaseURL func(store.Tenant) string
+	// DefaultCount and MaxCount bound pages of searches and histories.
+	DefaultCount, MaxCount int
+}
+
+// Repository keeps FHIR resources in a store. Safe for concurrent use.
+type Repository struct{ o Options }
+
+// New makes a repository.
+func New(o Options) *Repository {
+	if o.DefaultCount == 0 {
+		o.DefaultCount = 50
+	}
+	if o.MaxCount == 0 {
+		o.MaxCount = 1000
+	}
+	return &Repository{o}
+}
+
+// Definitions are the FHIR definitions that the repository works by.
+func (r *Repository) Definitions() *conformance.Definitions { return r.o.Definitions }
+
+// NewID makes an id for a resource.
+func (r *Repository) NewID() string { return r.o.NewID() }
+
+func (r *Repository) base(t store.Tenant) search.Base {
+	b := search.Base{Definitions: r.o.Definitions}
+	if r.o.BaseURL != nil {
+		b.URL = r.o.BaseURL(t)
+	}
+	return b
+}
+
+// Prepared is a resource that was checked and is ready to be stored.
+type Prepared struct {
+	Ref   store.Ref
+	repo  *Repository
+	doc   *rawjson.Document
+	keys  []store.Key
+	idRaw []byte
+}
+
+// Prepare checks a resource and extracts its keys. The resource is to be
+// stored under id, whatever id it has itself. The bytes must not change
+// afterwards.
+func (r *Repository) Prepare(t store.Tenant, id string, resource []byte) (*Prepared, error) {
+	doc, typ, err := r.Check(resource)
+	if err != nil {
+		return nil, err
+	}
+	return r.prepare(t, store.Ref{Type: typ, ID: id}, doc)
+}
+
+// Check reads a resource and validates its structure.
+func (r *Repository) Check(resource []byte) (doc *rawjson.Document, typ string, err error) {
+	doc, err = rawjson.Parse(resource, nil)
+	if err != nil {
+		// The validator reads the text again and words the fault.
+		return nil, "", invalidResource(conformance.ValidateStructure(resource))
+	}
+	issues := conformance.ValidateStructureOf(doc.Root())
+	for _, i := range issues {
+		if i.Severity == conformance.SeverityError || i.Severity == conformance.SeverityFatal {
+			return nil, "", invalidResource(issues)
+		}
+	}
+	m, _ := doc.Root().Member("resourceType")
+	return doc, m.String(), nil
+}
+
+func invalidResource(found []conformance.Issue) *outcome.Error {
+	e := &outcome.Error{Status: http.StatusBadRequest}
+	for _, i := range found {
+		e.Issues = append(e.Issues, outcome.Issue{
+			Severity: outcome.Severity(i.Severity), Code: outcome.Code(i.Code),
+			Expression: i.Expression, Diagnostics: i.Diagnostics, Line: i.Line, Column: i.Column,
+		})
+	}
+	return e
+}
+
+func (r *Repository) prepare(t store.Tenant, ref store.Ref, doc *rawjson.Document) (*Prepared, error) {
+	if !search.ValidID(ref.ID) {
+		return nil, outcome.BadRequest(outcome.CodeValue, "An id is 1 to 64 letters, digits, '-' and '.'.").At(ref.Type + ".id")
+	}
+	keys, err := r.o.Index.Keys(ref.Type, doc.Root(), r.base(t))
+	if err != nil {
+		return nil, err
+	}
+	p := &Prepared{Ref: ref, repo: r, doc: doc, idRaw: strconv.AppendQuote(nil, ref.ID)}
+	// The _id key is made from the id that the resource is stored under.
+	p.keys = append(keys, r.o.Index.IDKeys(ref)...)
+	return p, nil
+}
+
+// Change is the store's change that writes the resource.
+func (p *Prepared) Change(expect store.Expect) store.Change {
+	return store.Change{Ref: p.Ref, Expect: expect, Render: p.render}
+}
+
+// render puts id, versionId and lastUpdated into the text and leaves all
+// other bytes as they came.
+func (p *Prepared) render(s store.Stamp) store.Content {
+	edits := []rawjson.Edit{
+		{Name: "id", Value: p.idRaw},
+		{Parent: "meta", Name: "versionId", Value: strconv.AppendQuote(nil, strconv.FormatInt(s.Version, 10))},
+		{Parent: "meta", Name: "lastUpdated", Value: s.Time.AppendFormat(nil, `"2006-01-02T15:04:05.000Z07:00"`)},
+	}
+	// Prepare made sure that the root and meta are objects, so this cannot fail.
+	body, _ := p.doc.AppendEdited(make([]byte, 0, len(p.doc.Data())+160), edits)
+	keys := make([]store.Key, 0, len(p.keys)+2)
+	keys = append(keys, p.keys...)
+	return store.Content{Body: body, Keys: append(keys, p.repo.o.Index.VersionKeys(p.Ref.Type, s.Time)...)}
+}
+
+// SourceREST is the source of what came through the FHIR API.
+const SourceREST = "fhir"
+
+// Create stores a new resource under a new id.
+func (r *Repository) Create(ctx context.Context, t store.Tenant, typ string, resource []byte) (store.Document, error) {
+	doc, err := r.checkType(typ, resource)
+	if err != nil {
+		return store.Document{}, err
+	}
+	p, err := r.prepare(t, store.Ref{Type: typ, ID: r.o.NewID()}, doc)
+	if err != nil {
+		return store.Document{}, err
+	}
+	stored, _, err := r.write(ctx, t, p, store.Absent())
+	return stored, err
+}
+
+// Update stores a resource under its id and says whether that made it
+// (update-as-create). A version of 0 expects nothing.
+func (r *Repository) Update(ctx context.Context, t store.Tenant, ref store.Ref, resource []byte, version int64) (store.Document, bool, error) {
+	doc, err := r.checkType(ref.Type, resource)
+	if err != nil {
+		return store.Document{}, false, err
+	}
+	switch id, ok := doc.Root().Member("id"); {
+	case !ok:
+		return store.Document{}, false, outcome.BadRequest(outcome.CodeRequired, "An update needs the id in the resource, the same as in the URL.").At(ref.Type + ".id")
+	case id.String() != ref.ID:
+		return store.Document{}, false, outcome.BadRequest(outcome.CodeValue, "The id in the resource is not the one in the URL.").At(ref.Type + ".id")
+	}
+	p, err := r.prepare(t, ref, doc)
+	if err != nil {
+		return store.Document{}, false, err
+	}
+	return r.write(ctx, t, p, expectVersion(version))
+}
+
+func expectVersion(version int64) store.Expect {
+	if version == 0 {
+		return store.Expect{}
+	}
+	return store.AtVersion(version)
+}
+
+func (r *Repository) checkType(typ string, resource []byte) (*rawjson.Document, error) {
+	doc, found, err := r.Check(resource)
+	if err != nil {
+		return nil, err
+	}
+	if found != typ {
+		return nil, outcome.BadRequest(outcome.CodeInvalid, "The URL is for %s, but the resource in the body is a %s.", typ, found).At("resourceType")
+	}
+	return doc, nil
+}
+
+func (r *Repository) write(ctx context.Context, t store.Tenant, p *Prepared, expect store.Expect) (store.Document, bool, error) {
+	entry, err := r.o.Store.Commit(ctx, t, store.Commit{Source: SourceREST, Changes: []store.Change{p.Change(expect)}})
+	if err != nil {
+		return store.Document{}, false, err
+	}
+	ch := entry.Changes[0]
+	body := p.render(store.Stamp{Version: ch.Version, Time: entry.Time}).Body
+	return store.Document{Ref: p.Ref, Version: ch.Version, Seq: entry.Seq, Time: entry.Time, Body: body}, ch.Method == store.Create, nil
+}
+
+// Delete deletes a resource; deleting what is not there succeeds. A version
+// of 0 expects nothing.
+func (r *Repository) Delete(ctx context.Context, t store.Tenant, ref store.Ref, version int64) (store.Entry, error) {
+	return r.o.Store.Commit(ctx, t, store.Commit{
+		Source: SourceREST, Changes: []store.Change{{Ref: ref, Expect: expectVersion(version)}},
+	})
+}
+
+// Read returns the current version; a deleted resource is a 410.
+func (r *Repository) Read(ctx context.Context, t store.Tenant, ref store.Ref) (store.Document, error) {
+	return live(r.o.Store.Get(ctx, t, ref))
+}
+
+// ReadVersion returns one version.
+func (r *Repository) ReadVersion(ctx context.Context, t store.Tenant, ref store.Ref, version int64) (store.Document, error) {
+	return live(r.o.Store.GetVersion(ctx, t, ref, version))
+}
+
+func live(d store.Document, err error) (store.Document, error) {
+	if err == nil && d.Deleted {
+		return d, outcome.New(http.StatusGone, outcome.CodeDeleted, "The %s was deleted.", d.Ref.Type)
+	}
+	return d, err
+}
+
+// History returns versions, newest first.
+func (r *Repository) History(ctx context.Context, t store.Tenant, q store.HistoryQuery) (store.HistoryPage, error) {
+	if q.Limit == 0 {
+		q.Limit = r.o.DefaultCount
+	}
+	q.Limit = min(q.Limit, r.o.MaxCount)
+	return r.o.Store.History(ctx, t, q)
+}

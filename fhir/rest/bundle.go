@@ -1,0 +1,120 @@
+package rest
+
+import (
+	"bufio"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// bundle writes a Bundle as a stream: resources go from the store to the
+// socket as they are, without being decoded.
+type bundle struct {
+	w       *bufio.Writer
+	entries int
+}
+
+type link struct{ relation, url string }
+
+func (a *API) startBundle(r *request, typ string, total int64, links []link) *bundle {
+	r.Writer.Header().Set("Content-Type", contentType)
+	r.Status(http.StatusOK)
+	b := &bundle{w: bufio.NewWriterSize(r.Writer, 32<<10)}
+	b.raw(`{"resourceType":"Bundle","id":`)
+	b.quote(a.o.NewID())
+	b.raw(`,"meta":{"lastUpdated":`)
+	b.quote(instant(a.o.Now()))
+	b.raw(`},"type":`)
+	b.quote(typ)
+	if total >= 0 {
+		b.raw(`,"total":` + strconv.FormatInt(total, 10))
+	}
+	for i, l := range links {
+		if i == 0 {
+			b.raw(`,"link":[`)
+		} else {
+			b.raw(`,`)
+		}
+		b.raw(`{"relation":`)
+		b.quote(l.relation)
+		b.raw(`,"url":`)
+		b.quote(l.url)
+		b.raw(`}`)
+	}
+	if len(links) > 0 {
+		b.raw(`]`)
+	}
+	return b
+}
+
+func (b *bundle) raw(s string) { _, _ = b.w.WriteString(s) } // a failed write shows in Flush
+
+func (b *bundle) quote(s string) { b.w.Write(appendJSON(nil, s)) }
+
+func (b *bundle) next() {
+	if b.entries == 0 {
+		b.raw(`,"entry":[`)
+	} else {
+		b.raw(`,`)
+	}
+	b.entries++
+}
+
+// match adds an entry of a searchset.
+func (b *bundle) match(base string, d store.Document, mode string) {
+	b.next()
+	b.raw(`{"fullUrl":`)
+	b.quote(base + "/" + d.Ref.String())
+	b.raw(`,"resource":`)
+	b.w.Write(d.Body)
+	b.raw(`,"search":{"mode":"` + mode + `"}}`)
+}
+
+// issues adds an outcome entry to a searchset.
+func (b *bundle) issues(issues []outcome.Issue) {
+	if len(issues) == 0 {
+		return
+	}
+	b.next()
+	b.raw(`{"resource":`)
+	b.w.Write(outcome.JSON(issues))
+	b.raw(`,"search":{"mode":"outcome"}}`)
+}
+
+// version adds an entry of a history (R4 http §3.1.0.12).
+func (b *bundle) version(base string, v store.Version) {
+	b.next()
+	b.raw(`{"fullUrl":`)
+	b.quote(base + "/" + v.Ref.String())
+	if !v.Deleted {
+		b.raw(`,"resource":`)
+		b.w.Write(v.Body)
+	}
+	url, status := v.Ref.String(), "200"
+	switch v.Method {
+	case store.Create:
+		url, status = v.Ref.Type, "201"
+	case store.Delete:
+		status = "204"
+	}
+	b.raw(`,"request":{"method":"` + v.Method.String() + `","url":`)
+	b.quote(url)
+	b.raw(`},"response":{"status":"` + status + `","etag":`)
+	b.quote(etag(v.Version))
+	b.raw(`,"lastModified":`)
+	b.quote(instant(v.Time))
+	b.raw(`}}`)
+}
+
+func (b *bundle) end() {
+	if b.entries > 0 {
+		b.raw(`]`)
+	}
+	b.raw(`}`)
+	_ = b.w.Flush() // the client has gone: nobody is left to tell
+}
+
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -1,0 +1,133 @@
+package rest
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// contentType of everything the API writes.
+const contentType = "application/fhir+json; charset=utf-8"
+
+// fail writes an error as an OperationOutcome and logs what only the log may
+// know.
+func (a *API) fail(r *request, err error) {
+	e := outcome.From(err)
+	_ = r.Error(err) // for the access log
+	if e.Status >= http.StatusInternalServerError {
+		a.o.Logger.ErrorContext(r.Request.Context(), "fhir request failed", "status", e.Status, "method", r.Request.Method, "type", r.typ, "error", errors.Unwrap(e))
+	}
+	if e.Status == http.StatusServiceUnavailable {
+		r.Header("Retry-After", "1")
+	}
+	a.write(r, e.Status, outcome.JSON(e.Issues))
+}
+
+func (a *API) write(r *request, status int, body []byte) {
+	h := r.Writer.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	r.Status(status)
+	r.Writer.WriteHeaderNow()
+	if r.Request.Method != http.MethodHead {
+		_, _ = r.Writer.Write(body)
+	}
+}
+
+// resource writes a version with its headers (R4 http §3.1.0.1.3).
+func (a *API) resource(r *request, status int, d store.Document) {
+	h := r.Writer.Header()
+	h.Set("ETag", etag(d.Version))
+	h.Set("Last-Modified", d.Time.UTC().Format(http.TimeFormat))
+	if status == http.StatusCreated {
+		h.Set("Location", location(r.base, d))
+	}
+	switch prefer(r, "return") {
+	case "minimal":
+		if r.Request.Method != http.MethodGet && r.Request.Method != http.MethodHead {
+			r.Status(status)
+			r.Writer.WriteHeaderNow()
+			return
+		}
+	case "OperationOutcome":
+		if r.Request.Method != http.MethodGet && r.Request.Method != http.MethodHead {
+			a.write(r, status, outcome.JSON([]outcome.Issue{{
+				Severity: outcome.SeverityInformation, Code: outcome.CodeInformation, Diagnostics: "The resource was stored.",
+			}}))
+			return
+		}
+	}
+	a.write(r, status, d.Body)
+}
+
+func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
+
+func location(base string, d store.Document) string {
+	return base + "/" + d.Ref.String() + "/_history/" + strconv.FormatInt(d.Version, 10)
+}
+
+// prefer reads one preference of the Prefer headers (RFC 7240).
+func prefer(r *request, name string) string {
+	for _, h := range r.Request.Header.Values("Prefer") {
+		for _, p := range strings.FieldsFunc(h, func(c rune) bool { return c == ',' || c == ';' }) {
+			if k, v, ok := strings.Cut(strings.TrimSpace(p), "="); ok && k == name {
+				return strings.Trim(v, `"`)
+			}
+		}
+	}
+	return ""
+}
+
+// ifMatch reads the version that If-Match asks for; 0 without the header.
+func ifMatch(r *request) (int64, error) {
+	h := r.GetHeader("If-Match")
+	if h == "" {
+		return 0, nil
+	}
+	v, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(h, "W/"), `"`), 10, 64)
+	if err != nil || v < 1 {
+		return 0, outcome.BadRequest(outcome.CodeValue, `If-Match must hold a version: W/"3".`)
+	}
+	return v, nil
+}
+
+// notModified answers conditional reads (R4 http §3.1.0.1.2).
+func notModified(r *request, d store.Document) bool {
+	if none := r.GetHeader("If-None-Match"); none != "" {
+		return strings.TrimPrefix(none, "W/") == strings.TrimPrefix(etag(d.Version), "W/")
+	}
+	if since, err := http.ParseTime(r.GetHeader("If-Modified-Since")); err == nil {
+		return !d.Time.Truncate(time.Second).After(since)
+	}
+	return false
+}
+
+// body reads a request's body within the limit.
+func (a *API) body(r *request) ([]byte, error) {
+	if ct := r.GetHeader("Content-Type"); ct != "" {
+		switch mt, _, _ := mime.ParseMediaType(ct); mt {
+		case "application/fhir+json", "application/json", "text/json", "application/json+fhir":
+		default:
+			return nil, outcome.New(http.StatusUnsupportedMediaType, outcome.CodeNotSupported,
+				"This server reads JSON: send application/fhir+json as Content-Type.")
+		}
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(r.Writer, r.Request.Body, a.o.MaxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, outcome.New(http.StatusRequestEntityTooLarge, outcome.CodeTooLong, "The body is larger than the %d bytes that this server takes.", tooLarge.Limit)
+	case err != nil:
+		return nil, outcome.BadRequest(outcome.CodeIncomplete, "The body ended early.")
+	case len(b) == 0:
+		return nil, outcome.BadRequest(outcome.CodeRequired, "The request has no body; a FHIR resource is expected.")
+	}
+	return b, nil
+}

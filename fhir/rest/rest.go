@@ -1,0 +1,60 @@
+// Package rest is the FHIR R4 RESTful API (https://hl7.org/fhir/R4/http.html)
+// over HTTP, on gin.
+//
+//	router.go      which URL is which interaction
+//	instance.go    read, vread, create, update, delete
+//	history.go     history of an instance, a type, a tenant
+//	search.go      search by GET and POST
+//	capability.go  the CapabilityStatement
+//	bundle.go      bundles written as a stream
+//	respond.go     statuses, headers, OperationOutcomes
+package rest
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// Options are what the API works with.
+type Options struct {
+	Repository *repository.Repository
+	// Tenant finds the tenant of an organization's environment, or an error
+	// that becomes an OperationOutcome.
+	Tenant func(ctx context.Context, organization, environment string) (store.Tenant, error)
+	// PublicURL is the scheme and host under which clients reach the server,
+	// without a trailing slash; when "" it is taken from each request.
+	PublicURL string
+	// MaxBody is the most bytes of a request body.
+	MaxBody int64
+	// Operations are extended operations by "Type/$name".
+	Operations map[string]Operation
+	Now        func() time.Time
+	NewID      func() string
+	Logger     *slog.Logger
+	// Version is the server software's version, for the CapabilityStatement.
+	Version string
+}
+
+// Operation is an extended operation (R4 operations, $name). It gets the body
+// of a POST and returns a status and a resource.
+type Operation func(ctx context.Context, call Call) (status int, resource []byte, err error)
+
+// Call is one call of an operation.
+type Call struct {
+	Tenant store.Tenant
+	// Base is the absolute URL of the tenant's FHIR service.
+	Base string
+	Body []byte
+	// RequestID identifies the HTTP request in the log.
+	RequestID string
+}
+
+// API serves FHIR.
+type API struct{ o Options }
+
+// New makes the API.
+func New(o Options) *API { return &API{o} }

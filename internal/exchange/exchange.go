@@ -1,0 +1,84 @@
+package exchange
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
+	"github.com/fhirfacade/fhirfacade/internal/tenant"
+	"github.com/fhirfacade/fhirfacade/mapping/redox"
+	"github.com/fhirfacade/fhirfacade/notifications"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// Options are the parts that an exchange works with.
+type Options struct {
+	Repository    *repository.Repository
+	Store         store.Store
+	Directory     *tenant.Directory
+	Registry      *notifications.Registry
+	Transmissions *notifications.Transmissions
+	Sender        *notifications.Sender
+	// RetryNow makes a waiting delivery try at once.
+	RetryNow func(t store.Tenant, subscription string) bool
+	// Sandbox loosens the rules for one machine: http and loopback receivers,
+	// and messages to destinations that are not subscribed.
+	Sandbox bool
+	Now     func() time.Time
+	NewID   func() string
+	Logger  *slog.Logger
+	// Count, when set, is told of every message and how it ended.
+	Count func(direction Direction, dataModel, eventType string, status notifications.Status)
+}
+
+// Exchange takes messages in.
+type Exchange struct {
+	o        Options
+	sources  Sources
+	messages Messages
+}
+
+// New makes an exchange.
+func New(o Options) *Exchange {
+	return &Exchange{o: o, sources: Sources{o.Store}, messages: Messages{o.Store, o.Now}}
+}
+
+// Sources are the exchange's sources.
+func (x *Exchange) Sources() Sources { return x.sources }
+
+// RedoxMessage returns a message of the log as Redox JSON, for the
+// destinations that take the data model.
+func (x *Exchange) RedoxMessage(ctx context.Context, t store.Tenant, id string) ([]byte, error) {
+	return x.messages.Body(ctx, t, id)
+}
+
+// Deliver takes a message from a poller: it is the polling.Sink.
+func (x *Exchange) Deliver(ctx context.Context, t store.Tenant, source string, message []byte) error {
+	src, err := x.sources.Get(ctx, t, source)
+	if err != nil {
+		return err
+	}
+	_, err = x.Ingest(ctx, t, src, message)
+	return err
+}
+
+// options are what translations need to know of a source.
+func (x *Exchange) options(t store.Tenant, src Source) (redox.Options, error) {
+	organization, _ := tenant.Split(t)
+	o := redox.Options{Slug: organization}
+	if src.TimeZone != "" {
+		zone, err := time.LoadLocation(src.TimeZone)
+		if err != nil {
+			return o, err
+		}
+		o.Zone = zone
+	}
+	return o, nil
+}
+
+func (x *Exchange) count(m Message) {
+	if x.o.Count != nil {
+		x.o.Count(m.Direction, m.DataModel, m.EventType, m.Status)
+	}
+}

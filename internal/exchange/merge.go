@@ -1,0 +1,173 @@
+package exchange
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/fhirfacade/fhirfacade/conformance"
+	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// merge lays what a message says of a record over what is known of it. A
+// member that the message leaves out is kept; one that it has replaces the
+// known one. Identifiers and extensions are joined: other messages and other
+// systems have added theirs.
+//
+// Both texts are resources in JSON; known is nil for a new record. The result
+// has the record's id.
+func merge(d *conformance.Definitions, known, said []byte, ref store.Ref) ([]byte, error) {
+	doc, err := rawjson.Parse(said, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := newObject(ref)
+	if known == nil {
+		for m := range doc.Root().Members() {
+			if !isEnvelope(m) {
+				out.add(m.RawName(), m.Raw())
+			}
+		}
+		return out.close(), nil
+	}
+	old, err := rawjson.Parse(known, nil)
+	if err != nil {
+		return nil, err
+	}
+	for m := range old.Root().Members() {
+		if isEnvelope(m) {
+			continue
+		}
+		now, ok := doc.Root().Member(m.Name())
+		switch {
+		case !ok && !replacedChoice(d, ref.Type, m.Name(), doc.Root()):
+			out.add(m.RawName(), m.Raw())
+		case !ok:
+		case m.NameIs("identifier"):
+			out.add(m.RawName(), union(m, now, sameIdentifier))
+		case m.NameIs("extension"):
+			out.add(m.RawName(), union(m, now, sameExtension))
+		default:
+			out.add(m.RawName(), now.Raw())
+		}
+	}
+	for m := range doc.Root().Members() {
+		if _, ok := old.Root().Member(m.Name()); !ok && !isEnvelope(m) {
+			out.add(m.RawName(), m.Raw())
+		}
+	}
+	return out.close(), nil
+}
+
+// isEnvelope: what newObject writes itself.
+func isEnvelope(m rawjson.Node) bool { return m.NameIs("resourceType") || m.NameIs("id") }
+
+// replacedChoice reports whether the message has the same choice element in
+// another type: a deceasedDateTime replaces a deceasedBoolean.
+func replacedChoice(d *conformance.Definitions, typ, name string, said rawjson.Node) bool {
+	e, _, ok := d.ChoiceElement(typ, name)
+	if !ok {
+		return false
+	}
+	for m := range said.Members() {
+		if other, _, ok := d.ChoiceElement(typ, m.Name()); ok && other == e {
+			return true
+		}
+	}
+	return false
+}
+
+// union is all elements of now and those of old that now has no equal for,
+// old ones first where they stay.
+func union(old, now rawjson.Node, same func(a, b rawjson.Node) bool) []byte {
+	b := []byte{'['}
+	add := func(raw []byte) {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, raw...)
+	}
+	taken := map[int]bool{}
+	for o := range old.Elements() {
+		replaced := false
+		i := 0
+		for n := range now.Elements() {
+			if same(o, n) {
+				if !taken[i] {
+					add(n.Raw())
+				}
+				taken[i], replaced = true, true
+			}
+			i++
+		}
+		if !replaced {
+			add(o.Raw())
+		}
+	}
+	i := 0
+	for n := range now.Elements() {
+		if !taken[i] {
+			add(n.Raw())
+		}
+		i++
+	}
+	return append(b, ']')
+}
+
+func sameIdentifier(a, b rawjson.Node) bool {
+	return sameMember(a, b, "system") && sameMember(a, b, "value")
+}
+
+func sameExtension(a, b rawjson.Node) bool { return sameMember(a, b, "url") }
+
+func sameMember(a, b rawjson.Node, name string) bool {
+	x, okX := a.Member(name)
+	y, okY := b.Member(name)
+	return okX == okY && (!okX || x.String() == y.String())
+}
+
+// sameContent reports whether a stored text and a merged one say the same:
+// the same members with the same bytes, apart from meta.
+func sameContent(stored, merged []byte) bool {
+	if stored == nil {
+		return false
+	}
+	a, errA := rawjson.Parse(stored, nil)
+	b, errB := rawjson.Parse(merged, nil)
+	if errA != nil || errB != nil {
+		return false
+	}
+	n := 0
+	for m := range a.Root().Members() {
+		if m.NameIs("meta") {
+			continue
+		}
+		n++
+		other, ok := b.Root().Member(m.Name())
+		if !ok || !bytes.Equal(m.Raw(), other.Raw()) {
+			return false
+		}
+	}
+	for m := range b.Root().Members() {
+		if !m.NameIs("meta") {
+			n--
+		}
+	}
+	return n == 0
+}
+
+// object writes a JSON object member by member.
+type object struct{ b []byte }
+
+func newObject(ref store.Ref) *object {
+	return &object{append([]byte(`{"resourceType":"`+ref.Type+`","id":`), strconv.Quote(ref.ID)...)}
+}
+
+func (o *object) add(rawName, raw []byte) {
+	o.b = append(o.b, ',', '"')
+	o.b = append(o.b, rawName...)
+	o.b = append(o.b, '"', ':')
+	o.b = append(o.b, raw...)
+}
+
+func (o *object) close() []byte { return append(o.b, '}') }

@@ -1,0 +1,178 @@
+package exchange
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
+	"github.com/fhirfacade/fhirfacade/fhir/search"
+	"github.com/fhirfacade/fhirfacade/mapping"
+	"github.com/fhirfacade/fhirfacade/mapping/redox"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// queries are the synchronous events that are answered from the store: data
+// on demand.
+var queries = map[string]func(x *Exchange, ctx context.Context, t store.Tenant, o redox.Options, m *redox.Message) (redox.Body, error){
+	"Scheduling:Booked": (*Exchange).booked,
+}
+
+// answerQuery answers a query in the data model, as its …Response event.
+func (x *Exchange) answerQuery(ctx context.Context, t store.Tenant, src Source, m *redox.Message) ([]byte, error) {
+	q, ok := queries[m.Pair()]
+	if !ok {
+		return nil, failure(http.StatusBadRequest, moduleDataModels, "Query not answered here - "+m.Pair())
+	}
+	o, err := x.options(t, src)
+	if err != nil {
+		return nil, err
+	}
+	body, err := q(x, ctx, t, o, m)
+	if err != nil {
+		return nil, err
+	}
+	answer := &redox.Message{DataModel: m.DataModel, EventType: m.EventType + "Response", Body: body}
+	return redox.Marshal(answer)
+}
+
+// maxAnswers is the most records in an answer.
+const maxAnswers = 1000
+
+// booked answers Scheduling.Booked: the appointments of a time, of a visit
+// number or of patients.
+func (x *Exchange) booked(ctx context.Context, t store.Tenant, o redox.Options, m *redox.Message) (redox.Body, error) {
+	ask := m.Body.(*redox.Scheduling)
+	params := []search.Parameter{{Name: "status", Value: "booked,arrived,pending"}, {Name: "_count", Value: "1000"}, {Name: "_sort", Value: "date"}}
+	if ask.StartDateTime != "" {
+		params = append(params, search.Parameter{Name: "date", Value: "ge" + escape(ask.StartDateTime)})
+	}
+	if ask.EndDateTime != "" {
+		params = append(params, search.Parameter{Name: "date", Value: "le" + escape(ask.EndDateTime)})
+	}
+	if v := ask.Visit; v != nil {
+		if v.VisitNumber != "" {
+			params = append(params, search.Parameter{Name: "identifier", Value: escape(v.VisitNumber)})
+		}
+		var ids []string
+		for _, p := range v.Patients {
+			for _, id := range p.Identifiers {
+				ids = append(ids, escape(o.IdentifierSystem(id.IDType))+"|"+escape(id.ID))
+			}
+		}
+		if len(ids) > 0 {
+			params = append(params, search.Parameter{Name: "patient.identifier", Value: strings.Join(ids, ",")})
+		}
+	}
+	found, err := x.o.Repository.Search(ctx, t, "Appointment", params, false)
+	if err != nil {
+		return nil, err
+	}
+	if found.Next != nil {
+		return nil, failure(http.StatusBadRequest, moduleDataModels, "More than 1000 appointments match. Narrow StartDateTime and EndDateTime down.")
+	}
+	meta := *m.Meta()
+	meta.EventType = m.EventType + "Response"
+	answer := &redox.Scheduling{Meta: &meta, Visits: []redox.Visit{}}
+	for _, d := range found.Matches {
+		visit, err := x.visit(ctx, t, o, d)
+		if err != nil {
+			return nil, err
+		}
+		answer.Visits = append(answer.Visits, visit)
+	}
+	return answer, nil
+}
+
+// visit says one appointment in the data model.
+func (x *Exchange) visit(ctx context.Context, t store.Tenant, o redox.Options, d store.Document) (redox.Visit, error) {
+	said := &mapping.Message{DataModel: "Scheduling", EventType: "New", Time: d.Time}
+	docs, err := x.closure(ctx, t, d)
+	if err != nil {
+		return redox.Visit{}, err
+	}
+	for _, doc := range docs {
+		r, err := mapping.UnmarshalResource(doc.Body)
+		if err != nil {
+			return redox.Visit{}, err
+		}
+		said.Entries = append(said.Entries, mapping.Entry{FullURL: doc.Ref.String(), Resource: r, Parent: mapping.NoParent})
+	}
+	m, err := redox.FromFHIR(said, o)
+	if err != nil {
+		return redox.Visit{}, err
+	}
+	s := m.Body.(*redox.Scheduling)
+	visit := *s.Visit
+	visit.Patient, visit.AppointmentInfo = s.Patient, s.AppointmentInfo
+	visit.LastUpdated = d.Time.UTC().Format(time.RFC3339)
+	return visit, nil
+}
+
+// depth is how far references are followed from a resource: from an
+// appointment to its location, to the department, to the facility.
+const depth = 3
+
+// closure is a resource and what it refers to.
+func (x *Exchange) closure(ctx context.Context, t store.Tenant, d store.Document) ([]store.Document, error) {
+	all := []store.Document{d}
+	seen := map[store.Ref]bool{d.Ref: true}
+	latest := all
+	for range depth {
+		var refs []store.Ref
+		for _, doc := range latest {
+			parsed, err := rawjson.Parse(doc.Body, nil)
+			if err != nil {
+				return nil, err
+			}
+			for _, ref := range x.references(nil, parsed.Root()) {
+				if !seen[ref] {
+					seen[ref] = true
+					refs = append(refs, ref)
+				}
+			}
+		}
+		if len(refs) == 0 {
+			break
+		}
+		found, err := x.o.Repository.GetMany(ctx, t, refs)
+		if err != nil {
+			return nil, err
+		}
+		latest = latest[:0:0]
+		for _, doc := range found {
+			if !doc.Deleted {
+				latest = append(latest, doc)
+			}
+		}
+		all = append(all, latest...)
+	}
+	return all, nil
+}
+
+// references gathers the local references below a node.
+func (x *Exchange) references(refs []store.Ref, n rawjson.Node) []store.Ref {
+	switch n.Kind() {
+	case rawjson.KindObject:
+		for m := range n.Members() {
+			if m.NameIs("reference") && m.Kind() == rawjson.KindString {
+				base := search.Base{Definitions: x.o.Repository.Definitions()}
+				if ref, ok := base.Local(m.String()); ok {
+					refs = append(refs, ref)
+				}
+				continue
+			}
+			refs = x.references(refs, m)
+		}
+	case rawjson.KindArray:
+		for e := range n.Elements() {
+			refs = x.references(refs, e)
+		}
+	}
+	return refs
+}
+
+// escape protects the characters that separate values in a search
+// (R4 search §3.1.1.4.1).
+var escape = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `\|`).Replace

@@ -1,0 +1,133 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/fhirfacade/fhirfacade/internal/tenant"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// Source sends messages (Redox: sources). It belongs to one environment of
+// one organization.
+type Source struct {
+	// ID is a UUID, unique in the server.
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// TimeZone is where its times without an offset are meant; "" for UTC.
+	TimeZone string `json:"timeZone,omitempty"`
+}
+
+// Kinds of items. A source's tenant is found by its id in the System tenant.
+const (
+	kindSource       = "source"
+	kindSourceTenant = "source-tenant"
+)
+
+// ErrUnknownSource: no source has this id.
+var ErrUnknownSource = errors.New("unknown source")
+
+// sourceNamespace makes the ids of the sources that come with an environment.
+var sourceNamespace = uuid.MustParse("5d8d5a1e-3a86-5b0e-8d27-1c5f3a0d9a77")
+
+// DefaultSourceID is the id of the source that every environment starts with.
+func DefaultSourceID(t store.Tenant) string {
+	return uuid.NewSHA1(sourceNamespace, []byte(t)).String()
+}
+
+// Sources keeps sources.
+type Sources struct{ items store.Items }
+
+// Put writes a source whole.
+func (s Sources) Put(ctx context.Context, t store.Tenant, src Source) error {
+	b, err := json.Marshal(src)
+	if err != nil {
+		return err
+	}
+	_, err = s.items.PutItem(ctx, store.System, store.Item{Kind: kindSourceTenant, ID: src.ID, Body: []byte(t)}, 0)
+	if errors.Is(err, store.ErrConflict) {
+		at, lookup := s.Tenant(ctx, src.ID)
+		if lookup != nil {
+			return lookup
+		}
+		if at != t {
+			return ErrUnknownSource // it is another tenant's
+		}
+	} else if err != nil {
+		return err
+	}
+	_, err = s.items.PutItem(ctx, t, store.Item{Kind: kindSource, ID: src.ID, Body: b}, store.ItemAny)
+	return err
+}
+
+// Tenant finds whose a source is, or ErrUnknownSource.
+func (s Sources) Tenant(ctx context.Context, id string) (store.Tenant, error) {
+	if store.CheckItem(kindSource, id, nil) != nil {
+		return "", ErrUnknownSource
+	}
+	it, err := s.items.GetItem(ctx, store.System, kindSourceTenant, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", ErrUnknownSource
+	}
+	return store.Tenant(it.Body), err
+}
+
+// Get finds a source of a tenant, or ErrUnknownSource.
+func (s Sources) Get(ctx context.Context, t store.Tenant, id string) (Source, error) {
+	var src Source
+	if store.CheckItem(kindSource, id, nil) != nil {
+		return src, ErrUnknownSource
+	}
+	it, err := s.items.GetItem(ctx, t, kindSource, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return src, ErrUnknownSource
+	}
+	if err != nil {
+		return src, err
+	}
+	return src, json.Unmarshal(it.Body, &src)
+}
+
+// List lists a tenant's sources by id.
+func (s Sources) List(ctx context.Context, t store.Tenant) ([]Source, error) {
+	all := []Source{}
+	scan := store.ItemScan{Kind: kindSource, Limit: 500}
+	for {
+		page, err := s.items.ScanItems(ctx, t, scan)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range page.Items {
+			var src Source
+			if err := json.Unmarshal(it.Body, &src); err != nil {
+				return nil, err
+			}
+			all = append(all, src)
+		}
+		if page.Next == "" {
+			return all, nil
+		}
+		scan.After = page.Next
+	}
+}
+
+// EnsureDefaults gives every environment of an organization its first source.
+func (s Sources) EnsureDefaults(ctx context.Context, organization string) error {
+	for _, env := range tenant.Environments {
+		t := tenant.Of(organization, env)
+		id := DefaultSourceID(t)
+		if _, err := s.Get(ctx, t, id); !errors.Is(err, ErrUnknownSource) {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.Put(ctx, t, Source{ID: id, Name: organization + " " + env}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

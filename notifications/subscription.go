@@ -1,0 +1,148 @@
+package notifications
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Environment of a tenant (Redox: environments). Production alone retries by
+// itself.
+type Environment string
+
+// Environments.
+const (
+	Development Environment = "Development"
+	Staging     Environment = "Staging"
+	Production  Environment = "Production"
+)
+
+// Content is the form in which a subscription's events are sent.
+type Content string
+
+// Contents.
+const (
+	// Lightweight is a message Bundle of references, patient identifiers and a
+	// timestamp; the receiver fetches the rest.
+	Lightweight Content = "lightweight"
+	// Detailed is the same with the resources in full.
+	Detailed Content = "detailed"
+	// Redox is the Redox data model message.
+	Redox Content = "redox"
+)
+
+// Destination is an endpoint that receives events.
+type Destination struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// URL is where events are POSTed.
+	URL string `json:"url"`
+	// VerificationToken is sent with every delivery, so that the receiver
+	// knows the sender, and in the challenge.
+	VerificationToken string `json:"verificationToken,omitempty"`
+	// VerificationMethod of the challenge: POST (default) or GET.
+	VerificationMethod string `json:"verificationMethod,omitempty"`
+	// Secret, "whsec_" and base64 of 24 to 64 bytes, signs deliveries
+	// (Standard Webhooks). "" leaves them unsigned.
+	Secret string `json:"secret,omitempty"`
+	// TimeoutSeconds is how long an answer may take; 0 for 30.
+	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
+	// Verified says that the endpoint answered the challenge. Nothing is
+	// delivered before.
+	Verified bool `json:"verified"`
+}
+
+// Subscription pairs a source and a destination for one data model
+// (Redox: subscriptions).
+type Subscription struct {
+	ID string `json:"id"`
+	// Source is a source's id; "" for all sources of the tenant.
+	Source      string `json:"source,omitempty"`
+	Destination string `json:"destination"`
+	// DataModel, such as "Scheduling"; "*" for all.
+	DataModel string `json:"dataModel"`
+	// Events, when set, are the only event types sent, by Redox's name ("New")
+	// or the notification's ("appointment-booked").
+	Events  []string `json:"events,omitempty"`
+	Content Content  `json:"content"`
+	// Writebacks makes this the way for what applications send towards the
+	// destination instead of for what happened.
+	Writebacks bool `json:"writebacks,omitempty"`
+	// Paused stops deliveries; events wait.
+	Paused bool `json:"paused,omitempty"`
+}
+
+// FieldError says what is wrong with a field of a destination or subscription.
+type FieldError struct{ Field, Rule string }
+
+func (e *FieldError) Error() string { return e.Field + " " + e.Rule }
+
+// Rules say what an environment demands of destinations.
+type Rules struct {
+	Environment Environment
+	// Sandbox accepts plain http and loopback receivers in every environment.
+	Sandbox bool
+}
+
+// Validate checks a destination.
+func (d Destination) Validate(r Rules) error {
+	u, err := url.Parse(d.URL)
+	switch {
+	case d.Name == "":
+		return &FieldError{"name", "is required"}
+	case d.URL == "":
+		return &FieldError{"url", "is required"}
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return &FieldError{"url", "must be an absolute http or https URL"}
+	case u.User != nil:
+		return &FieldError{"url", "must not hold a user or password"}
+	case u.Scheme == "http" && !r.Sandbox && r.Environment != Development:
+		return &FieldError{"url", fmt.Sprintf("must be https in %s", r.Environment)}
+	case d.VerificationMethod != "" && d.VerificationMethod != "POST" && d.VerificationMethod != "GET":
+		return &FieldError{"verificationMethod", "must be POST or GET"}
+	case d.TimeoutSeconds < 0 || d.TimeoutSeconds > 120:
+		return &FieldError{"timeoutSeconds", "must be from 1 to 120"}
+	case strings.ContainsAny(d.VerificationToken, "\r\n"):
+		return &FieldError{"verificationToken", "must be one line"}
+	}
+	if d.Secret != "" {
+		if _, err := signingKey(d.Secret); err != nil {
+			return &FieldError{"secret", err.Error()}
+		}
+	}
+	return nil
+}
+
+// Validate checks a subscription by itself.
+func (s Subscription) Validate() error {
+	switch {
+	case s.Destination == "":
+		return &FieldError{"destination", "is required"}
+	case s.DataModel == "":
+		return &FieldError{"dataModel", `is required; "*" stands for all`}
+	case s.Content != Lightweight && s.Content != Detailed && s.Content != Redox:
+		return &FieldError{"content", "must be lightweight, detailed or redox"}
+	case s.Writebacks && s.Content != Redox:
+		return &FieldError{"content", "must be redox where writebacks is true"}
+	}
+	return nil
+}
+
+// Matches reports whether an event from a source goes to the subscription.
+func (s Subscription) Matches(source string, e Event) bool {
+	switch {
+	case s.Writebacks != e.Writeback:
+		return false
+	case s.Source != "" && s.Source != source:
+		return false
+	case s.DataModel != "*" && s.DataModel != e.DataModel:
+		return false
+	case len(e.Destinations) > 0 && !slices.Contains(e.Destinations, s.Destination):
+		return false
+	case len(s.Events) > 0 && !slices.Contains(s.Events, e.EventType) && !slices.Contains(s.Events, e.Name):
+		return false
+	}
+	// A FHIR notification needs an event that has one.
+	return s.Content == Redox && e.Message != "" || s.Content != Redox && e.Name != ""
+}
