@@ -172,6 +172,6 @@ var severities = words{{"Mild", "mild"}, {"Moderate", "moderate"}, {"Severe", "s
 
 // Redox: Visit.Type; FHIR: v2-0276, the appointment reason codes.
 var appointmentTypes = words{
-	{"Checkup", "CHECKUP"}, {"Check up", "CHECKUP"}, {"Emergency", "EMERGENCY"}, {"Follow up", "FOLLOWUP"},
+	{"Checkup", "CHECKUP"}, {"Emergency", "EMERGENCY"}, {"Follow up", "FOLLOWUP"},
 	{"Routine", "ROUTINE"}, {"Walk in", "WALKIN"},
 }

@@ -1,0 +1,77 @@
+package redox
+
+import (
+	"testing"
+
+	"github.com/fhirfacade/fhirfacade/mapping"
+)
+
+func benchSample(b *testing.B) ([]byte, *Message) {
+	data, ok := Sample("Scheduling", "New")
+	if !ok {
+		b.Fatal("no sample")
+	}
+	m, err := Parse(data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	return data, m
+}
+
+func BenchmarkParse(b *testing.B) {
+	data, _ := benchSample(b)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if _, err := Parse(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkMarshal(b *testing.B) {
+	_, m := benchSample(b)
+	for b.Loop() {
+		if _, err := Marshal(m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkToFHIR(b *testing.B) {
+	_, m := benchSample(b)
+	for b.Loop() {
+		if _, err := m.ToFHIR(testOptions); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFromFHIR(b *testing.B) {
+	_, m := benchSample(b)
+	f, err := m.ToFHIR(testOptions)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := FromFHIR(f, testOptions); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkMarshalFHIR writes all resources of the message as JSON.
+func BenchmarkMarshalFHIR(b *testing.B) {
+	_, m := benchSample(b)
+	f, err := m.ToFHIR(testOptions)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		for _, e := range f.Entries {
+			if _, err := mapping.MarshalResource(e.Resource); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
