@@ -57,6 +57,10 @@ type record struct {
 	version int64 // of the item
 }
 
+// undelivered reports whether a message is on its way, and perhaps was
+// committed, so that later changes of the record wait behind it.
+func (r *record) undelivered() bool { return r.Pending != nil && r.Pending.Message != nil }
+
 // pending is a container on its way. With a message it is delivered exactly
 // so before anything else of the record is; without, it is still to be filled.
 type pending struct {

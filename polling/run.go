@@ -258,6 +258,9 @@ func (r *run) fill(ctx context.Context, changes []Change) ([]*work, error) {
 				w.skip = true
 				return nil
 			}
+			if w.record.undelivered() {
+				return nil // this change waits: there is nothing to fill yet
+			}
 			if calling.Err() != nil {
 				w.err = context.Cause(calling)
 				return nil

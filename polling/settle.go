@@ -22,16 +22,14 @@ func (r *run) settleLinked(ctx context.Context, w *work, links []Change) error {
 		r.report.Unchanged++
 		r.seen[rec.ID] = w.change.Stamp
 		return nil
+	case rec.undelivered():
+		rec.Pending.Next = &w.change
+		r.seen[rec.ID], r.kept[rec.ID] = w.change.Stamp, true
+		return r.put(ctx, rec)
 	case w.err != nil && (concernsAll(w.err) || ctx.Err() != nil):
 		return w.err
 	case w.err != nil:
 		return r.keep(ctx, rec, w.change, w.err)
-	case rec.Pending != nil && rec.Pending.Message != nil:
-		// A message of an earlier state is still on its way, and perhaps was
-		// committed: this change waits behind it.
-		rec.Pending.Next = &w.change
-		r.seen[rec.ID], r.kept[rec.ID] = w.change.Stamp, true
-		return r.put(ctx, rec)
 	}
 	hash := hashOf(w.container.Content)
 	if hash == rec.Hash || rec.Content != nil && hash == hashOf(rec.Content) {
