@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -49,49 +50,71 @@ func (l *ledger) append(ctx context.Context, commits []store.Commit) ([]store.Ou
 		return nil, nil, err
 	}
 	defer l.release()
+	defer l.stopAsking(ctx)
 	n := len(commits)
-	for lost := 0; lost < maxLost; lost++ {
-		// Who loses for the first time goes on at once; after that, each
-		// waits a random while so that one gets through.
-		if lost > 1 {
-			l.e.pause(l.e.jitter(time.Duration(min(lost, 16)) * 4 * time.Millisecond))
+	for losses := 0; losses < maxLost; {
+		outcomes, result, err := l.tryAppend(ctx, commits[:n])
+		if errors.Is(err, context.DeadlineExceeded) { // the round's, not a caller's
+			err = fmt.Errorf("store/mongo: %w: no answer from the server", store.ErrUnavailable)
 		}
-		outcomes, fits, won, err := l.tryAppend(ctx, commits[:n])
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case !fits && n == 1:
-			return []store.Outcome{{Err: fmt.Errorf("store/mongo: %w", store.ErrTooLarge)}}, nil, nil
-		case !fits:
-			n = (n + 1) / 2
-			lost--
-		case won:
+		case result == appended:
 			for range commits[n:] {
 				outcomes = append(outcomes, store.Outcome{Later: true})
 			}
 			return outcomes, nil, nil
+		case result == tooMuch && n == 1:
+			outcomes = []store.Outcome{{Err: fmt.Errorf("store/mongo: %w", store.ErrTooLarge)}}
+			for range commits[n:] {
+				outcomes = append(outcomes, store.Outcome{Later: true})
+			}
+			return outcomes, nil, nil
+		case result == tooMuch:
+			n = (n + 1) / 2
+		case result == yielded:
+			l.e.pause(5*time.Millisecond + l.e.jitter(5*time.Millisecond))
+		default:
+			if losses++; losses >= 2 {
+				if err := l.ask(ctx); err != nil {
+					return nil, nil, err
+				}
+			}
 		}
 	}
 	return nil, nil, fmt.Errorf("store/mongo: %w: other instances write too much", store.ErrUnavailable)
 }
 
+// attempt is how a try to append ended.
+type attempt uint8
+
+const (
+	appended attempt = iota // or nothing was to be appended
+	lost                    // another instance was faster
+	yielded                 // another instance asks for its turn
+	tooMuch                 // more than one batch holds
+)
+
 // tryAppend plans the commits on the head and appends and applies what comes
-// of them. fits is false when that is more than one batch holds; won is false
-// when another instance was faster, whose entries are applied then.
-func (l *ledger) tryAppend(ctx context.Context, commits []store.Commit) (outcomes []store.Outcome, fits, won bool, err error) {
+// of them. When it lost, the entries of those who won are applied.
+func (l *ledger) tryAppend(ctx context.Context, commits []store.Commit) ([]store.Outcome, attempt, error) {
 	round, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if !l.opened {
 		if err := l.open(round); err != nil {
-			return nil, false, false, err
+			return nil, 0, err
 		}
 	}
 	head, _ := l.state()
 	v := &view{e: l.e, scope: l.scope, commits: commits}
 	planner := store.Planner{MaxBody: l.e.opts.MaxBody}
-	outcomes, err = planner.Plan(round, v, head, l.nextTime(), commits)
+	outcomes, err := planner.Plan(round, v, head, l.nextTime(), commits)
 	if err != nil {
-		return nil, false, false, err
+		return nil, 0, err
+	}
+	if l.yields(v.turn) {
+		return nil, yielded, nil
 	}
 	b := batchOf(outcomes)
 	if len(b.entries) == 0 {
@@ -99,49 +122,49 @@ func (l *ledger) tryAppend(ctx context.Context, commits []store.Commit) (outcome
 		// only if that still is the head.
 		newest, exists, err := l.newest(round)
 		if err != nil || !exists || newest.Last <= head {
-			return outcomes, true, true, err
+			return outcomes, appended, err
 		}
-		return nil, true, false, l.catchUp(round)
+		return nil, lost, l.catchUp(round)
 	}
 	if b.size() > maxPayload {
-		return nil, false, false, nil
+		return nil, tooMuch, nil
 	}
 	rows := b.rows(l.scope)
 	if tooLarge(rows) {
-		return nil, false, false, nil
+		return nil, tooMuch, nil
 	}
 	row, chunks, err := l.logRow(b)
 	if err != nil {
-		return nil, false, false, err
+		return nil, 0, err
 	}
 	if row == nil {
-		return nil, false, false, nil
+		return nil, tooMuch, nil
 	}
 	if err := l.e.register(round, l.scope); err != nil {
-		return nil, false, false, err
+		return nil, 0, err
 	}
 	if len(chunks) > 0 {
 		if _, err := l.e.spill.InsertMany(round, chunks); err != nil {
-			return nil, false, false, wrap(round, err)
+			return nil, 0, wrap(round, err)
 		}
 	}
-	if won, err = l.insert(ctx, row); err != nil || !won {
-		if err == nil {
-			err = l.catchUp(round)
-		}
-		return nil, true, false, err
+	switch won, err := l.insert(ctx, row); {
+	case err != nil:
+		return nil, 0, err
+	case !won:
+		return nil, lost, l.catchUp(round)
 	}
 	if hook := l.e.afterAppend; hook != nil {
 		if err := hook(); err != nil {
-			return nil, false, false, err
+			return nil, 0, err
 		}
 	}
 	if err := l.applyOwn(ctx, modelsFor(l.scope, rows, v.current)); err != nil {
-		return nil, false, false, err
+		return nil, 0, err
 	}
 	l.advance(row.Last, row.Time.Time().UTC())
 	l.e.settling.add(row.ID, l.prefix, row.Commit, row.Chunks)
-	return outcomes, true, true, nil
+	return outcomes, appended, nil
 }
 
 // logRow is the batch's log document, and the chunks to be written before it;

@@ -98,6 +98,10 @@ func (s scope) typeID(typ string) string { return s.prefix + escaped(typ) + sepa
 
 func (s scope) docID(r store.Ref) string { return s.typeID(r.Type) + escaped(r.ID) }
 
+// turnID is the id of the row by which an instance asks for the next append.
+// No type is empty, so it is no document's.
+func (s scope) turnID() string { return s.typeID("") }
+
 // versionID names a version in the history; it sorts behind the current
 // version, in order of the version.
 func (s scope) versionID(r store.Ref, version int64) string {

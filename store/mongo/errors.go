@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -18,8 +19,8 @@ func wrap(ctx context.Context, err error) error {
 		return nil
 	case identified(err):
 		return err
-	case ctx.Err() != nil:
-		return fmt.Errorf("store/mongo: %w", ctx.Err())
+	case ended(ctx) != nil:
+		return fmt.Errorf("store/mongo: %w", ended(ctx))
 	case errors.Is(err, mongo.ErrClientDisconnected):
 		return store.ErrClosed
 	case errors.Is(err, errDamaged):
@@ -45,10 +46,22 @@ func wrap(ctx context.Context, err error) error {
 
 // wrapQuery is wrap for what has a time budget: the context's.
 func wrapQuery(ctx context.Context, err error) error {
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if err != nil && errors.Is(ended(ctx), context.DeadlineExceeded) {
 		return fmt.Errorf("store/mongo: %w: %w", store.ErrTimeout, context.DeadlineExceeded)
 	}
 	return wrap(ctx, err)
+}
+
+// ended is the context's error. The driver gives up a moment before the
+// deadline, when it sees that no answer can come in time.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 10*time.Millisecond {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 func identified(err error) bool {

@@ -3,7 +3,6 @@ package mongo
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -68,9 +67,6 @@ func (b *filterBuilder) build(ctx context.Context, c store.Clause) (bson.D, erro
 		for i, ref := range refs {
 			ids[i] = b.scope.docID(ref)
 		}
-		if len(ids) == 0 {
-			return nothing(), nil
-		}
 		// Of those ids some may be deleted: these have no number.
 		return append(anyOf("_id", ids), bson.E{Key: "n", Value: bson.D{{Key: "$gt", Value: 0}}}), nil
 	}
@@ -78,6 +74,9 @@ func (b *filterBuilder) build(ctx context.Context, c store.Clause) (bson.D, erro
 }
 
 func anyOf(field string, values bson.A) bson.D {
+	if len(values) == 0 {
+		return nothing()
+	}
 	if len(values) == 1 {
 		return bson.D{{Key: field, Value: values[0]}}
 	}
@@ -153,8 +152,11 @@ func (b *filterBuilder) or(ctx context.Context, c store.Or) (bson.D, error) {
 			parts = append(parts, f)
 		}
 	}
-	if len(keys) > 0 || len(parts) == 0 {
-		parts = append(bson.A{anyOf("k", slices.Concat(bson.A{}, keys))}, parts...)
+	if len(keys) > 0 {
+		parts = append(bson.A{anyOf("k", keys)}, parts...)
+	}
+	if len(parts) == 0 {
+		return nothing(), nil
 	}
 	if len(parts) == 1 {
 		return parts[0].(bson.D), nil

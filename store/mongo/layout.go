@@ -56,6 +56,8 @@ type docRow struct {
 	Tenant string `bson:"t,omitempty"`
 	// TypeOrder is the place in the history of the type.
 	TypeOrder string `bson:"h"`
+	// Turn is set in the one row of a tenant that is no version: see turn.go.
+	Turn string `bson:"w,omitempty"`
 }
 
 // noBody and noKeys are projections that leave out what a read does not need.

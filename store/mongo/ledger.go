@@ -24,6 +24,7 @@ type ledger struct {
 	turn   chan struct{}
 	opened bool
 	last   time.Time // of the head's entry
+	asking asking
 
 	mu    sync.Mutex
 	head  int64         // every entry up to here is applied
@@ -205,7 +206,7 @@ func (l *ledger) applyRow(ctx context.Context, row *logRow) error {
 	if err != nil {
 		return err
 	}
-	current, err := l.e.currentRows(ctx, l.scope, b.refs())
+	current, _, err := l.e.currentRows(ctx, l.scope, b.refs())
 	if err != nil {
 		return err
 	}
@@ -223,27 +224,34 @@ func (l *ledger) expectSettled(ctx context.Context, id string) error {
 	return errDamaged
 }
 
-// currentRows reads the current versions of documents, without their keys.
-func (e *engine) currentRows(ctx context.Context, s scope, refs []store.Ref) (map[store.Ref]docRow, error) {
+// currentRows reads the current versions of documents, without their keys,
+// and whose turn it is to append, if anyone asks for it.
+func (e *engine) currentRows(ctx context.Context, s scope, refs []store.Ref) (map[store.Ref]docRow, string, error) {
 	out := make(map[store.Ref]docRow, len(refs))
+	turn := ""
 	for part := range slices.Chunk(refs, 20_000) {
-		ids := make(bson.A, len(part))
-		for i, r := range part {
-			ids[i] = s.docID(r)
+		ids := make(bson.A, 0, len(part)+1)
+		for _, r := range part {
+			ids = append(ids, s.docID(r))
 		}
+		ids = append(ids, s.turnID())
 		cursor, err := e.docs.Find(ctx, idsFilter(ids), options.Find().SetProjection(bson.D{{Key: "k", Value: 0}}))
 		if err != nil {
-			return nil, wrap(ctx, err)
+			return nil, "", wrap(ctx, err)
 		}
 		var rows []docRow
 		if err := cursor.All(ctx, &rows); err != nil {
-			return nil, wrap(ctx, err)
+			return nil, "", wrap(ctx, err)
 		}
 		for _, r := range rows {
-			out[s.ref(r.ID)] = r
+			if r.ID == s.turnID() {
+				turn = r.Turn
+			} else {
+				out[s.ref(r.ID)] = r
+			}
 		}
 	}
-	return out, nil
+	return out, turn, nil
 }
 
 // idsFilter spares the server a list of one.

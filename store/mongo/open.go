@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
@@ -41,6 +42,8 @@ type Options struct {
 	// Random is where commits' ids come from.
 	Random io.Reader
 	Logger *slog.Logger
+
+	monitor *event.CommandMonitor // for tests that count round trips
 }
 
 const maxMaxBody = 12 << 20
@@ -129,6 +132,7 @@ func open(ctx context.Context, opts Options) (*engine, error) {
 	client.SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal}).
 		SetReadConcern(readconcern.Majority())
 	client.ReadPreference = nil
+	client.Monitor = opts.monitor
 	if client.ServerSelectionTimeout == nil {
 		client.SetServerSelectionTimeout(5 * time.Second)
 	}

@@ -47,7 +47,7 @@ func (e *engine) keep() {
 		}
 		ctx, cancel := context.WithTimeout(e.done, patience)
 		e.settle(ctx)
-		e.rollForward(ctx)
+		e.rollForward(ctx, e.opts.Clock().Add(-2*e.opts.RollForward))
 		cancel()
 	}
 }
@@ -78,12 +78,11 @@ func (e *engine) settle(ctx context.Context) {
 	}
 }
 
-// rollForward applies and settles what has been waiting for it longer than
-// its writer would have taken.
-func (e *engine) rollForward(ctx context.Context) {
-	before := e.opts.Clock().Add(-2 * e.opts.RollForward).UnixMilli()
+// rollForward applies and settles what was appended before a time, so long
+// ago that its writer cannot be at it still.
+func (e *engine) rollForward(ctx context.Context, before time.Time) {
 	cursor, err := e.log.Find(ctx,
-		bson.D{{Key: "u", Value: bson.D{{Key: "$gt", Value: 0}, {Key: "$lt", Value: before}}}},
+		bson.D{{Key: "u", Value: bson.D{{Key: "$gt", Value: 0}, {Key: "$lt", Value: before.UnixMilli()}}}},
 		options.Find().SetProjection(bson.D{{Key: "z", Value: 1}, {Key: "c", Value: 1}, {Key: "q", Value: 1}}).SetLimit(1000))
 	var rows []logRow
 	if err == nil {

@@ -20,6 +20,7 @@ type view struct {
 	commits []store.Commit
 
 	current map[store.Ref]docRow
+	turn    string // who asks for the next append
 	// candidates hold every document that a simple guard of the batch can
 	// find, with its keys; nil when there are too many.
 	candidates map[store.Ref][]store.Key
@@ -34,7 +35,7 @@ func (v *view) States(ctx context.Context, refs []store.Ref) (map[store.Ref]stor
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return v.findCandidates(gctx) })
 	group.Go(func() (err error) {
-		v.current, err = v.e.currentRows(gctx, v.scope, refs)
+		v.current, v.turn, err = v.e.currentRows(gctx, v.scope, refs)
 		return err
 	})
 	if err := group.Wait(); err != nil {
