@@ -25,6 +25,7 @@ const AdminPath = "/exchange/:organization/:environment"
 // Register adds the routes by which an exchange is looked at and managed:
 //
 //	GET    sources                          POST sources                 PUT sources/{id}
+//	POST   sources/{id}/keys
 //	GET    destinations                     POST destinations            GET PUT DELETE destinations/{id}
 //	POST   destinations/{id}/verify
 //	GET    subscriptions                    POST subscriptions           GET PUT DELETE subscriptions/{id}
@@ -40,6 +41,7 @@ func (x *Exchange) Register(e gin.IRoutes) {
 		{"GET", "/sources", x.listSources},
 		{"POST", "/sources", x.putSource},
 		{"PUT", "/sources/:id", x.putSource},
+		{"POST", "/sources/:id/keys", x.newKey},
 		{"GET", "/destinations", x.listDestinations},
 		{"POST", "/destinations", x.putDestination},
 		{"GET", "/destinations/:id", x.getDestination},
@@ -157,6 +159,16 @@ func (x *Exchange) putSource(r *adminRequest) (any, error) {
 		return nil, &notifications.FieldError{Field: "timeZone", Rule: "must be a name of the IANA time zone database, such as America/New_York"}
 	}
 	return s, x.sources.Put(r.Request.Context(), r.tenant, s)
+}
+
+// newKey makes an API key for a source (Redox: legacy API keys).
+func (x *Exchange) newKey(r *adminRequest) (any, error) {
+	src, err := x.sources.Get(r.Request.Context(), r.tenant, r.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	key, secret, err := x.o.NewKey(r.Request.Context(), src.ID)
+	return gin.H{"source": src.ID, "apiKey": key, "secret": secret}, err
 }
 
 func (x *Exchange) rules(t store.Tenant) notifications.Rules {

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/fhirfacade/fhirfacade/internal/server"
+	"github.com/fhirfacade/fhirfacade/internal/telemetry"
+)
+
+type serveCommand struct {
+	Listen          string `help:"Address to listen on." default:"127.0.0.1:8080" env:"FHIRFACADE_LISTEN"`
+	Data            string `help:"Folder of the embedded store." default:"data" type:"path" env:"FHIRFACADE_DATA"`
+	MongodbURI      string `name:"mongodb-uri" help:"Use this MongoDB instead of the embedded store." env:"FHIRFACADE_MONGODB_URI,MONGODB_URI" placeholder:"URI"`
+	MongodbDatabase string `name:"mongodb-database" help:"Database in MongoDB." default:"fhirfacade" env:"FHIRFACADE_MONGODB_DATABASE"`
+	Sandbox         bool   `help:"Try it on one machine: no credentials, loopback only, an organization named sandbox." env:"FHIRFACADE_SANDBOX"`
+	AdminToken      string `help:"The administrator's bearer token; required without --sandbox." env:"FHIRFACADE_ADMIN_TOKEN" placeholder:"TOKEN"`
+	PublicURL       string `name:"public-url" help:"Scheme and host under which clients reach the server." env:"FHIRFACADE_PUBLIC_URL" placeholder:"URL"`
+	LogFormat       string `help:"Form of the log on standard error: text or json." enum:"text,json" default:"text" env:"FHIRFACADE_LOG_FORMAT"`
+}
+
+// Help is shown by fhirfacade serve --help.
+func (serveCommand) Help() string {
+	return `Every flag can also be set in the environment (see above) or in the file given by --config.
+
+Examples:
+  fhirfacade serve --sandbox
+  FHIRFACADE_ADMIN_TOKEN=$(openssl rand -hex 24) fhirfacade serve --listen :8080
+  fhirfacade serve --sandbox --mongodb-uri mongodb://127.0.0.1:27017/?replicaSet=rs0`
+}
+
+func (c serveCommand) Run(ctx context.Context) error {
+	logger, err := telemetry.NewLogger(os.Stderr, c.LogFormat)
+	if err != nil {
+		return err
+	}
+	s, err := server.Open(ctx, server.Config{
+		Listen: c.Listen, Data: c.Data, MongoDBURI: c.MongodbURI, MongoDBDatabase: c.MongodbDatabase,
+		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, Logger: logger, Version: version,
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Print(s.Banner())
+	return s.Run(ctx)
+}

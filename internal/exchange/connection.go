@@ -1,0 +1,299 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/notifications"
+	"github.com/fhirfacade/fhirfacade/polling"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// Connection is a vendor's API that is polled, as the JSON API has it.
+type Connection struct {
+	ID           string   `json:"id"`
+	Vendor       string   `json:"vendor"`
+	BaseURL      string   `json:"baseUrl"`
+	Practice     string   `json:"practice,omitempty"`
+	ClientID     string   `json:"clientId,omitempty"`
+	ClientSecret string   `json:"clientSecret,omitempty"`
+	TimeZone     string   `json:"timeZone,omitempty"`
+	Source       string   `json:"source,omitempty"`
+	Actions      []Action `json:"actions"`
+}
+
+// Action is one thing that is polled.
+type Action struct {
+	Name string `json:"name"`
+	// Schedule is a cron line, with or without seconds, or "@every 1s".
+	Schedule string `json:"schedule"`
+	// Backfill is how far before the first run is looked: "24h".
+	Backfill string `json:"backfill,omitempty"`
+	PageSize int    `json:"pageSize,omitempty"`
+	Parallel int    `json:"parallel,omitempty"`
+}
+
+const kindConnection = "connection"
+
+// Poller polls connections: a *polling.Manager.
+type Poller interface {
+	Apply(ctx context.Context, connections []polling.Connection) error
+	RunNow(ctx context.Context, connection, action string) (polling.Report, error)
+	Status() []polling.Status
+}
+
+// Connections keeps the connections of all tenants and hands them to a poller.
+type Connections struct {
+	x      *Exchange
+	poller Poller
+}
+
+// NewConnections makes them.
+func NewConnections(x *Exchange, p Poller) *Connections { return &Connections{x, p} }
+
+// Register adds the routes:
+//
+//	GET    connections          POST connections          GET PUT DELETE connections/{id}
+//	POST   connections/{id}/actions/{action}/run
+//	GET    polls
+func (cs *Connections) Register(e gin.IRoutes) {
+	e.GET(AdminPath+"/connections", cs.x.admin(cs.list))
+	e.POST(AdminPath+"/connections", cs.x.admin(cs.put))
+	e.GET(AdminPath+"/connections/:id", cs.x.admin(cs.get))
+	e.PUT(AdminPath+"/connections/:id", cs.x.admin(cs.put))
+	e.DELETE(AdminPath+"/connections/:id", cs.x.admin(cs.delete))
+	e.POST(AdminPath+"/connections/:id/actions/:action/run", cs.x.admin(cs.run))
+	e.GET(AdminPath+"/polls", cs.x.admin(cs.polls))
+}
+
+// name is a connection's name for the poller, which knows those of all tenants.
+func name(t store.Tenant, id string) string { return string(t) + ":" + id }
+
+// polled is the connection as the poller takes it.
+func (c Connection) polled(t store.Tenant) (polling.Connection, error) {
+	p := polling.Connection{
+		ID: name(t, c.ID), Tenant: t, Vendor: c.Vendor, BaseURL: c.BaseURL, Practice: c.Practice,
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret, TimeZone: c.TimeZone, Source: c.Source,
+	}
+	for _, a := range c.Actions {
+		cfg := polling.ActionConfig{Name: a.Name, Schedule: a.Schedule, PageSize: a.PageSize, Parallel: a.Parallel}
+		if a.Backfill != "" {
+			var err error
+			if cfg.Backfill, err = time.ParseDuration(a.Backfill); err != nil {
+				return p, &notifications.FieldError{Field: "backfill", Rule: `must be a duration such as "24h"`}
+			}
+		}
+		p.Actions = append(p.Actions, cfg)
+	}
+	return p, p.Validate()
+}
+
+// Apply reads the connections of all tenants and gives them to the poller.
+func (cs *Connections) Apply(ctx context.Context) error {
+	tenants, err := cs.x.o.Store.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	var all []polling.Connection
+	for _, t := range tenants {
+		if t == store.System {
+			continue
+		}
+		of, err := cs.of(ctx, t)
+		if err != nil {
+			return err
+		}
+		for _, c := range of {
+			p, err := c.polled(t)
+			if err != nil {
+				cs.x.o.Logger.ErrorContext(ctx, "connection cannot be used", "tenant", t, "connection", c.ID, "error", err)
+				continue
+			}
+			all = append(all, p)
+		}
+	}
+	return cs.poller.Apply(ctx, all)
+}
+
+func (cs *Connections) of(ctx context.Context, t store.Tenant) ([]Connection, error) {
+	all := []Connection{}
+	scan := store.ItemScan{Kind: kindConnection, Limit: 500}
+	for {
+		page, err := cs.x.o.Store.ScanItems(ctx, t, scan)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range page.Items {
+			var c Connection
+			if err := json.Unmarshal(it.Body, &c); err != nil {
+				return nil, err
+			}
+			all = append(all, c)
+		}
+		if page.Next == "" {
+			return all, nil
+		}
+		scan.After = page.Next
+	}
+}
+
+func (c Connection) shown() Connection {
+	if c.ClientSecret != "" {
+		c.ClientSecret = secretHidden
+	}
+	return c
+}
+
+func (cs *Connections) list(r *adminRequest) (any, error) {
+	all, err := cs.of(r.Request.Context(), r.tenant)
+	for i := range all {
+		all[i] = all[i].shown()
+	}
+	return all, err
+}
+
+func (cs *Connections) load(r *adminRequest) (Connection, error) {
+	var c Connection
+	if store.CheckItem(kindConnection, r.Param("id"), nil) != nil {
+		return c, store.ErrNotFound
+	}
+	it, err := cs.x.o.Store.GetItem(r.Request.Context(), r.tenant, kindConnection, r.Param("id"))
+	if err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(it.Body, &c)
+}
+
+func (cs *Connections) get(r *adminRequest) (any, error) {
+	c, err := cs.load(r)
+	return c.shown(), err
+}
+
+func (cs *Connections) put(r *adminRequest) (any, error) {
+	var c Connection
+	if err := r.bind(&c); err != nil {
+		return nil, err
+	}
+	ctx := r.Request.Context()
+	if r.Param("id") != "" {
+		old, err := cs.load(r)
+		if err != nil {
+			return nil, err
+		}
+		c.ID = old.ID
+		if c.ClientSecret == secretHidden {
+			c.ClientSecret = old.ClientSecret
+		}
+	} else if c.ID == "" {
+		c.ID = cs.x.o.NewID()
+	}
+	if c.Source == "" {
+		c.Source = DefaultSourceID(r.tenant)
+	}
+	if _, err := cs.x.sources.Get(ctx, r.tenant, c.Source); err != nil {
+		if errors.Is(err, ErrUnknownSource) {
+			err = &notifications.FieldError{Field: "source", Rule: "names no source of this environment"}
+		}
+		return nil, err
+	}
+	if _, err := c.polled(r.tenant); err != nil {
+		var field *notifications.FieldError
+		if !errors.As(err, &field) {
+			err = outcome.BadRequest(outcome.CodeValue, "%s", err)
+		}
+		return nil, err
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := cs.x.o.Store.PutItem(ctx, r.tenant, store.Item{Kind: kindConnection, ID: c.ID, Body: b}, store.ItemAny); err != nil {
+		return nil, err
+	}
+	return c.shown(), cs.Apply(ctx)
+}
+
+func (cs *Connections) delete(r *adminRequest) (any, error) {
+	ctx := r.Request.Context()
+	if err := cs.x.o.Store.DeleteItem(ctx, r.tenant, kindConnection, r.Param("id"), store.ItemAny); err != nil {
+		return nil, err
+	}
+	return nil, cs.Apply(ctx)
+}
+
+func (cs *Connections) run(r *adminRequest) (any, error) {
+	if _, err := cs.load(r); err != nil {
+		return nil, err
+	}
+	report, err := cs.poller.RunNow(r.Request.Context(), name(r.tenant, r.Param("id")), r.Param("action"))
+	if err != nil {
+		return nil, outcome.New(http.StatusBadGateway, outcome.CodeTransient, "The poll failed: %s", err)
+	}
+	return shownReport(report), nil
+}
+
+// Poll says how one action of a connection does.
+type Poll struct {
+	Connection  string     `json:"connection"`
+	Action      string     `json:"action"`
+	Vendor      string     `json:"vendor"`
+	Schedule    string     `json:"schedule"`
+	State       string     `json:"state"`
+	LastRun     *time.Time `json:"lastRun,omitempty"`
+	LastSuccess *time.Time `json:"lastSuccess,omitempty"`
+	NextRun     *time.Time `json:"nextRun,omitempty"`
+	Runs        int64      `json:"runs"`
+	Errors      int64      `json:"errors"`
+	Calls       int64      `json:"calls"`
+	Changes     int64      `json:"changes"`
+	Delivered   int64      `json:"delivered"`
+	Parked      int64      `json:"parked"`
+	Kept        int        `json:"kept"`
+	Last        PollReport `json:"last"`
+}
+
+// PollReport says what one run did; see polling.Report.
+type PollReport struct {
+	Changes    int   `json:"changes"`
+	Duplicates int   `json:"duplicates"`
+	Unchanged  int   `json:"unchanged"`
+	Delivered  int   `json:"delivered"`
+	Kept       int   `json:"kept"`
+	Parked     int   `json:"parked"`
+	Calls      int64 `json:"calls"`
+}
+
+func shownReport(r polling.Report) PollReport {
+	return PollReport{r.Changes, r.Duplicates, r.Unchanged, r.Delivered, r.Kept, r.Parked, r.Calls}
+}
+
+func (cs *Connections) polls(r *adminRequest) (any, error) {
+	mine := []Poll{}
+	for _, s := range cs.poller.Status() {
+		if s.Tenant != string(r.tenant) {
+			continue
+		}
+		mine = append(mine, Poll{
+			Connection: strings.TrimPrefix(s.Connection, name(r.tenant, "")), Action: s.Action, Vendor: s.Vendor,
+			Schedule: s.Schedule, State: s.State, LastRun: at(s.LastRun), LastSuccess: at(s.LastSuccess), NextRun: at(s.NextRun),
+			Runs: s.Runs, Errors: s.Errors, Calls: s.Calls, Changes: s.Changes, Delivered: s.Delivered,
+			Parked: s.Parked, Kept: s.Kept, Last: shownReport(s.Last),
+		})
+	}
+	return mine, nil
+}
+
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

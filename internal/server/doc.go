@@ -1,0 +1,6 @@
+// Package server puts the parts together: one store, the FHIR API, the
+// exchange, the notification engine and the poller, behind one HTTP listener.
+//
+//	server.go   Open builds the parts, Run serves until the context ends
+//	routes.go   which path leads to which part, and what guards it
+package server

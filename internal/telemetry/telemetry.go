@@ -1,0 +1,84 @@
+// Package telemetry is what the server shows of itself: logs and metrics.
+// Neither holds a body, a name or an identifier of a patient; URLs are shown
+// as route patterns, since paths and queries hold ids and search values.
+package telemetry
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// NewLogger makes a logger that writes text or JSON.
+func NewLogger(w io.Writer, format string) (*slog.Logger, error) {
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, nil)), nil
+	}
+	return nil, fmt.Errorf("log format %q: must be text or json", format)
+}
+
+// Metrics counts what happens, for Prometheus.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	messages *prometheus.CounterVec
+}
+
+// NewMetrics makes metrics with a registry of their own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "fhirfacade_http_request_seconds", Help: "Duration of HTTP requests by route.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"method", "route", "status"}),
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fhirfacade_messages_total", Help: "Messages by data model, event type and how they ended.",
+		}, []string{"direction", "data_model", "event_type", "status"}),
+	}
+	m.registry.MustRegister(m.requests, m.messages, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Message counts one message.
+func (m *Metrics) Message(direction, dataModel, eventType, status string) {
+	m.messages.WithLabelValues(direction, dataModel, eventType, status).Inc()
+}
+
+// Requests counts and logs HTTP requests.
+func (m *Metrics) Requests(logger *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		c.Next()
+		route := c.FullPath()
+		if route == "" {
+			route = "none"
+		}
+		status := c.Writer.Status()
+		took := time.Since(start)
+		m.requests.WithLabelValues(c.Request.Method, route, strconv.Itoa(status)).Observe(took.Seconds())
+		level := slog.LevelDebug
+		if status >= http.StatusInternalServerError {
+			level = slog.LevelWarn
+		}
+		logger.Log(c.Request.Context(), level, "request", "method", c.Request.Method, "route", route,
+			"status", status, "took", took, "bytes", c.Writer.Size(), "requestId", c.Writer.Header().Get("X-Request-Id"))
+	}
+}
