@@ -215,9 +215,6 @@ func (j *job) done(report Report, err error) {
 	}
 	s.Errors++
 	s.State = "failed: " + kindOf(err)
-	if errors.Is(err, errSink) {
-		s.State = "failed: messages cannot be delivered"
-	}
 	if concernsAll(err) {
 		// 5 s, 10 s, 20 s, … five minutes, unless the vendor says how long.
 		d := retryAfter(err)

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/fhirfacade/fhirfacade/store"
+	"github.com/fhirfacade/fhirfacade/store/lease"
 )
 
 // maxRefusals is how many deliveries may fail one after the other before a
@@ -118,7 +121,7 @@ func (r *run) deliver(ctx context.Context, rec *record) error {
 	return r.put(ctx, rec)
 }
 
-var errSink = errors.New("polling: messages cannot be delivered")
+var errSink = errors.New("messages cannot be delivered")
 
 // keep keeps a container for a later run.
 func (r *run) keep(ctx context.Context, rec *record, change Change, cause error) error {
@@ -138,11 +141,19 @@ func (r *run) keep(ctx context.Context, rec *record, change Change, cause error)
 }
 
 // kindOf is an error in words that can be logged: those of a sink or a
-// mapping may quote content.
+// mapping may quote content. What a call or the store says does not.
 func kindOf(err error) string {
 	var call *CallError
 	if errors.As(err, &call) {
 		return call.Error()
+	}
+	for _, known := range []error{
+		store.ErrUnavailable, store.ErrConflict, store.ErrTooLarge, store.ErrInvalid, store.ErrTimeout, store.ErrClosed,
+		lease.ErrLost, errSink, context.DeadlineExceeded, context.Canceled,
+	} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
 	}
 	return fmt.Sprintf("%T", err)
 }

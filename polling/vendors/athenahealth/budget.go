@@ -1,38 +1,35 @@
 package athenahealth
 
 import (
+	"math"
 	"sync"
 	"time"
 )
 
-// budget spaces calls so that there are never more than a rate allows in any
-// second. It is the generic cell rate algorithm: of everything that was
-// spent, it remembers when it will have been earned back.
+// budget spaces calls evenly, so that no second has more of them than the
+// rate allows, wherever the vendor lets its seconds begin. A burst after a
+// pause would be within the average and over the limit.
 type budget struct {
 	now      func() time.Time
 	interval time.Duration
-	burst    time.Duration
 
-	mu     sync.Mutex
-	earned time.Time
+	mu   sync.Mutex
+	next time.Time
 }
 
 func newBudget(perSecond float64, now func() time.Time) *budget {
-	interval := time.Duration(float64(time.Second) / perSecond)
-	// Half a second's worth may go at once: a burst and what follows in the
-	// same second then stay within the vendor's limit.
-	return &budget{now: now, interval: interval, burst: max(0, time.Second/2-interval)}
+	return &budget{now: now, interval: time.Duration(math.Ceil(float64(time.Second) / perSecond))}
 }
 
-// reserve spends one call and returns how long to wait before making it.
+// reserve takes the next place and returns how long it is away.
 func (b *budget) reserve() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
-	if b.earned.Before(now) {
-		b.earned = now
+	if b.next.Before(now) {
+		b.next = now
 	}
-	wait := b.earned.Sub(now) - b.burst
-	b.earned = b.earned.Add(b.interval)
-	return max(0, wait)
+	wait := b.next.Sub(now)
+	b.next = b.next.Add(b.interval)
+	return wait
 }
