@@ -322,3 +322,33 @@ func TestWaitLogAcrossInstances(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A turn whose owner died holds nobody up for long, and the next one who
+// needs a turn takes it over.
+func TestTurnOfADeadInstance(t *testing.T) {
+	ctx := testContext(t)
+	e := openTest(t, testOptions(t))
+	commit(t, e, put("1", ""))
+	l := e.ledger(scopeOf(tenant))
+	if _, err := e.docs.InsertOne(ctx, bson.D{{Key: "_id", Value: l.turnID()}, {Key: "w", Value: "dead"}}); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, e, put("1", "", "k"))
+	commit(t, e, put("2", "", "k")) // not held up again
+	if err := l.hold(ctx); err != nil {
+		t.Fatal(err)
+	}
+	err := l.ask(ctx)
+	if mine := l.asking.mine; err != nil || mine == "" {
+		t.Errorf("the turn was not taken over: %v", err)
+	}
+	l.stopAsking(ctx)
+	l.release()
+	if n, err := e.docs.CountDocuments(ctx, bson.D{{Key: "_id", Value: l.turnID()}}); err != nil || n != 0 {
+		t.Errorf("the turn was not given back: %v", err)
+	}
+	page, err := e.Search(ctx, tenant, store.Query{Where: store.Prefix(""), Limit: 10, Count: true})
+	if err != nil || page.Total != 2 || len(page.Documents) != 2 {
+		t.Errorf("found %d, %v", page.Total, err)
+	}
+}

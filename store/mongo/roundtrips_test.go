@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,32 +121,69 @@ func TestWalkingFindsTheSame(t *testing.T) {
 	}
 }
 
-// BenchmarkCommit is the group commit at work: as many writers as the
-// benchmark is told with -cpu, times 32, each creating documents with the
-// keys of a small observation.
+// benchmarkDocument is a document with the keys of a small observation.
+func benchmarkDocument(n int) store.Change {
+	body := strings.Repeat(`{"resourceType":"Observation","status":"final"}`, 12)
+	keys := []store.Key{"type", fmt.Sprint("subject=", n%500), fmt.Sprint("code=", n%50), fmt.Sprintf("date=%09d", n)}
+	for k := range 8 {
+		keys = append(keys, fmt.Sprintf("p%d=%d", k, n*7919%100_000))
+	}
+	return put(fmt.Sprint(n), body, keys...)
+}
+
+// BenchmarkCommit is the group commit at work: 32 writers for each processor,
+// each creating one document after the other.
 func BenchmarkCommit(b *testing.B) {
 	e := openTest(b, testOptions(b))
-	body := strings.Repeat(`{"resourceType":"Observation","status":"final"}`, 12)
 	ctx := b.Context()
-	var mu sync.Mutex
-	n := 0
+	var n atomic.Int64
 	b.SetParallelism(32)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			mu.Lock()
-			n++
-			id := n
-			mu.Unlock()
-			keys := []store.Key{"type", fmt.Sprint("subject=", id%500), fmt.Sprint("code=", id%50), fmt.Sprintf("date=%09d", id)}
-			for k := range 8 {
-				keys = append(keys, fmt.Sprintf("p%d=%d", k, id*7919%100_000))
-			}
-			if _, err := e.Commit(ctx, tenant, store.Commit{Changes: []store.Change{put(fmt.Sprint(id), body, keys...)}}); err != nil {
+			if _, err := e.Commit(ctx, tenant, store.Commit{Changes: []store.Change{benchmarkDocument(int(n.Add(1)))}}); err != nil {
 				b.Error(err)
 			}
 		}
 	})
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+}
+
+// BenchmarkDriver is what BenchmarkCommit compares with: as many writers that
+// insert the same documents into the same indexes with the bare driver, one
+// by one and with no log, no version check and no order.
+func BenchmarkDriver(b *testing.B) {
+	e := openTest(b, testOptions(b))
+	ctx := b.Context()
+	s := scopeOf(tenant)
+	var n atomic.Int64
+	b.SetParallelism(32)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := n.Add(1)
+			c := benchmarkDocument(int(i))
+			content := c.Render(store.Stamp{})
+			rows := batch{
+				entries: []store.Entry{{Seq: i, Time: time.Now()}},
+				writes:  [][]store.Write{{{Ref: c.Ref, Number: i, Version: 1, Method: store.Create, Body: content.Body, Keys: content.Keys}}},
+			}.rows(s)
+			if _, err := e.docs.InsertOne(ctx, rows[0][0]); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "documents/s")
+}
+
+// BenchmarkCommitAlone is one writer: the time of a commit's round trips.
+func BenchmarkCommitAlone(b *testing.B) {
+	e := openTest(b, testOptions(b))
+	for n := range b.N {
+		if _, err := e.Commit(b.Context(), tenant, store.Commit{Changes: []store.Change{benchmarkDocument(n)}}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
