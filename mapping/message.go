@@ -87,8 +87,9 @@ func (m *Message) Find(ref *dtpb.Reference) int {
 	if target == "" {
 		return -1
 	}
+	relative := strings.Contains(target, "/") && !strings.Contains(target, ":") // Type/id
 	for i, e := range m.Entries {
-		if e.FullURL == target || strings.HasSuffix(e.FullURL, "/"+target) || TypeName(e.Resource)+"/"+ID(e.Resource) == target {
+		if e.FullURL == target || relative && (strings.HasSuffix(e.FullURL, "/"+target) || TypeName(e.Resource)+"/"+ID(e.Resource) == target) {
 			return i
 		}
 	}

@@ -113,7 +113,7 @@ func (o Options) codeset(system string) string {
 
 // identifierKinds are the identifier systems that everybody shares.
 var identifierKinds = words{
-	{"NPI", npiSystem}, {"TIN", "urn:oid:2.16.840.1.113883.4.4"}, {"NCT", "http://clinicaltrials.gov"}, {"SSN", ssnSystem},
+	{"NPI", npiSystem}, {"TIN", "urn:oid:2.16.840.1.113883.4.4"}, {"NCT", "http://clinicaltrials.gov"},
 }
 
 // identifierTypes are the codes of v2-0203 for IDTypes.

@@ -266,9 +266,9 @@ func (r *reader) telecom(points []*dtpb.ContactPoint, extensions []*dtpb.Extensi
 	return p, emails
 }
 
-// identifier makes a FHIR identifier, nil for one without a value.
+// identifier makes a FHIR identifier, nil for an empty one.
 func (w *writer) identifier(id Identifier) *dtpb.Identifier {
-	if id.ID == "" {
+	if isEmpty(id) {
 		return nil
 	}
 	out := &dtpb.Identifier{Value: str(take(&id.ID)), System: uri(w.o.identifierSystem(id.IDType))}
@@ -284,7 +284,19 @@ func (w *writer) identifier(id Identifier) *dtpb.Identifier {
 
 // number makes the identifier of a number that has a field of its own.
 func (w *writer) number(idType, value string) *dtpb.Identifier {
+	if value == "" {
+		return nil
+	}
 	return w.identifier(Identifier{ID: value, IDType: idType})
+}
+
+// ssn makes the identifier of a social security number. An Identifier with the
+// IDType SSN is another thing: it has the system of the organization.
+func ssn(number string) *dtpb.Identifier {
+	if number == "" {
+		return nil
+	}
+	return &dtpb.Identifier{System: uri(ssnSystem), Value: str(number), Type: concept(v2+"0203", "SS", "", "")}
 }
 
 func (r *reader) identifier(in *dtpb.Identifier) Identifier {

@@ -94,6 +94,7 @@ func TestParseErrors(t *testing.T) {
 		{"item", `{` + meta + `,` + visit + `,"Patient":{"Identifiers":[{"ID":"1"},7]}}`, ErrType, []string{"Patient.Identifiers[1] must be an object in Scheduling:New"}},
 		{"string", `{` + meta + `,` + visit + `,"Patient":{"Demographics":{"LastName":true}}}`, ErrType, []string{"Patient.Demographics.LastName must be a string in Scheduling:New"}},
 		{"boolean", `{` + meta + `,` + visit + `,"Patient":{"Demographics":{"IsDeceased":"no"}}}`, ErrType, []string{"Patient.Demographics.IsDeceased must be a boolean in Scheduling:New"}},
+		{"control character", `{` + meta + `,` + visit + `,"Patient":{"Demographics":{"LastName":"a\u0000b"}}}`, ErrValue, []string{"Patient.Demographics.LastName must not have control characters in Scheduling:New"}},
 		{"unknown model", `{"Meta":{"DataModel":"Weather","EventType":"New"}}`, ErrModel, []string{"Data model not supported - Weather"}},
 		{"a model's name that is none is not repeated", `{"Meta":{"DataModel":"Jane <Doe>","EventType":"New"}}`, ErrModel, []string{"Data model not supported - (not a name)"}},
 		{"unknown event", `{"Meta":{"DataModel":"Scheduling","EventType":"Old"}}`, ErrEvent, []string{"Event type not supported - Old in Scheduling"}},

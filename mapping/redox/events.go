@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Body is a data model's content: *Scheduling, *PatientAdmin and so on.
@@ -63,6 +65,41 @@ var canonicalNames = sync.OnceValue(func() map[string]string {
 	return names
 })
 
+// fold is a name without what senders write differently: case, spaces,
+// hyphens, underscores.
 func fold(name string) string {
-	return strings.ToLower(strings.NewReplacer(" ", "", "-", "", "_", "").Replace(name))
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if r == ' ' || r == '-' || r == '_' {
+			return -1
+		}
+		return r
+	}, name))
+}
+
+// sameWord compares as fold does, for tables that are searched often.
+func sameWord(a, b string) bool {
+	for {
+		var x, y rune
+		x, a = nextRune(a)
+		y, b = nextRune(b)
+		if x != y {
+			return false
+		}
+		if x == 0 {
+			return true
+		}
+	}
+}
+
+// nextRune is the first rune that counts, in lower case, and what follows it;
+// 0 at the end.
+func nextRune(s string) (rune, string) {
+	for s != "" {
+		r, size := utf8.DecodeRuneInString(s)
+		s = s[size:]
+		if r != ' ' && r != '-' && r != '_' && r != 0 {
+			return unicode.ToLower(r), s
+		}
+	}
+	return 0, ""
 }

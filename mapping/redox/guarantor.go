@@ -39,7 +39,7 @@ func (w *writer) account(number string, g *Guarantor, coverages []int, patient i
 // guarantor makes the person who pays (HL7 v2-to-FHIR: GT1): the patient or a
 // RelatedPerson.
 func (w *writer) guarantor(g Guarantor, patient int) *accountpb.Account_Guarantor {
-	if fold(g.RelationToPatient) == "self" {
+	if sameWord(g.RelationToPatient, "self") {
 		if g.RelationToPatient == "Self" {
 			g.RelationToPatient = ""
 		}
@@ -52,7 +52,7 @@ func (w *writer) guarantor(g Guarantor, patient int) *accountpb.Account_Guaranto
 	if id := w.number(guarantorNumber, take(&g.Number)); id != nil {
 		out.Identifier = append(out.Identifier, id)
 	}
-	if id := w.number("SSN", take(&g.SSN)); id != nil {
+	if id := ssn(take(&g.SSN)); id != nil {
 		out.Identifier = append(out.Identifier, id)
 	}
 	if r := take(&g.RelationToPatient); r != "" {
@@ -123,11 +123,10 @@ func (r *reader) guarantor(in *accountpb.Account_Guarantor) *Guarantor {
 	}
 	r.restore("Guarantor", p.Extension, g)
 	for _, id := range p.Identifier {
-		switch one := r.identifier(id); one.IDType {
-		case guarantorNumber:
+		if id.GetSystem().GetValue() == ssnSystem {
+			give(&g.SSN, id.GetValue().GetValue())
+		} else if one := r.identifier(id); one.IDType == guarantorNumber {
 			give(&g.Number, one.ID)
-		case "SSN":
-			give(&g.SSN, one.ID)
 		}
 	}
 	if len(p.Relationship) > 0 {

@@ -140,6 +140,9 @@ func (w *writer) payor(c Company, plan Plan) *dtpb.Reference {
 // companyIdentifier gives the number of a company without an IDType a type of
 // its own: it is one company in all messages of the organization.
 func (w *writer) companyIdentifier(c *Company) *dtpb.Identifier {
+	if c.ID == "" {
+		return nil
+	}
 	idType := take(&c.IDType)
 	if idType == "" {
 		return w.number(companyNumber, take(&c.ID))
@@ -204,7 +207,7 @@ func (w *writer) insured(in *Insurance, out *coveragepb.Coverage, patient int) {
 		person.Relationship = []*dtpb.CodeableConcept{relationship(relation)}
 	}
 	person.Identifier = w.identifiers(take(&p.Identifiers))
-	if id := w.number("SSN", take(&p.SSN)); id != nil {
+	if id := ssn(take(&p.SSN)); id != nil {
 		person.Identifier = append(person.Identifier, id)
 	}
 	if n := humanName(&p.FirstName, &p.MiddleName, &p.LastName); n != nil {

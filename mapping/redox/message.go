@@ -173,14 +173,24 @@ func (m *Message) decode(data []byte) (*Message, error) {
 			problems = append(problems, p)
 		}
 	}
-	if len(problems) > 0 {
+	if problems = append(problems, m.controls()...); len(problems) > 0 {
 		return nil, problems
 	}
 	return m, nil
 }
 
-// Validate reports the required fields that the message lacks, as Parse does.
-func (m *Message) Validate() error { return m.missing().or() }
+// Validate reports the required fields that the message lacks and the texts
+// with characters that no text may have, as Parse does.
+func (m *Message) Validate() error { return append(m.missing(), m.controls()...).or() }
+
+// controls finds texts with control characters, which FHIR's strings cannot
+// hold. R4 datatypes: string.
+func (m *Message) controls() (problems Errors) {
+	controls(reflect.ValueOf(m.Body).Elem(), "", func(path string) {
+		problems = append(problems, problem(ErrValue, path, path+" must not have control characters in "+m.Pair()))
+	})
+	return problems
+}
 
 func (m *Message) missing() (problems Errors) {
 	body := reflect.ValueOf(m.Body).Elem()

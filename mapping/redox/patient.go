@@ -33,7 +33,7 @@ func (w *writer) demographics(d Demographics, p *patientpb.Patient) {
 	}
 	// The number alone identifies nobody: it is mistyped and shared too often
 	// to make two records one.
-	if id := w.number("SSN", take(&d.SSN)); id != nil {
+	if id := ssn(take(&d.SSN)); id != nil {
 		p.Identifier = append(p.Identifier, id)
 	}
 	p.BirthDate = w.date(&d.DOB)

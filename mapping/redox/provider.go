@@ -198,9 +198,8 @@ func (w *writer) provider(p Provider, unnamed mapping.Entry) *dtpb.Reference {
 // providerIdentifiers are ID with IDType, then a NPI that differs from it,
 // which an extension marks.
 func (w *writer) providerIdentifiers(p *Provider) (out []*dtpb.Identifier) {
-	if id := w.identifier(Identifier{ID: p.ID, IDType: p.IDType}); id != nil {
-		p.ID, p.IDType = "", ""
-		out = append(out, id)
+	if p.ID != "" {
+		out = append(out, w.identifier(Identifier{ID: take(&p.ID), IDType: take(&p.IDType)}))
 	}
 	if id := w.number("NPI", take(&p.NPI)); id != nil {
 		id.Extension = append(id.Extension, &dtpb.Extension{Url: uri(w.o.url("Provider.NPI")), Value: stringValue("NPI")})

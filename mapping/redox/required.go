@@ -79,3 +79,38 @@ func missing(v reflect.Value, path string, tree []requirement, report func(path 
 		}
 	}
 }
+
+// controls reports the strings that have control characters other than tab and
+// line ends.
+func controls(v reflect.Value, path string, report func(path string)) {
+	switch v.Kind() {
+	case reflect.String:
+		for _, c := range []byte(v.String()) {
+			if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+				report(path)
+				return
+			}
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			controls(v.Elem(), path, report)
+		}
+	case reflect.Slice:
+		if v.Type() == rawType { // JSON escapes them
+			return
+		}
+		for i := range v.Len() {
+			controls(v.Index(i), path+"["+strconv.Itoa(i)+"]", report)
+		}
+	case reflect.Struct:
+		for i := 1; i < v.NumField(); i++ { // the first is Object
+			if f := v.Field(i); !f.IsZero() {
+				name := v.Type().Field(i).Name
+				if path != "" {
+					name = path + "." + name
+				}
+				controls(f, name, report)
+			}
+		}
+	}
+}

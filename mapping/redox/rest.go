@@ -125,11 +125,15 @@ func stringValue(s string) *dtpb.Extension_ValueX {
 // stringOrTime gives members that are times by name their type, when the
 // spelling is the one that they come back with.
 func (w *writer) stringOrTime(member, s string) *dtpb.Extension_ValueX {
+	isDateTime := strings.HasSuffix(member, "DateTime")
+	if !isDateTime && !strings.HasSuffix(member, "Date") && member != "DOB" {
+		return stringValue(s)
+	}
 	if m, ok := w.o.parseTime(s); ok && m.text() == s {
 		switch {
-		case strings.HasSuffix(member, "DateTime"):
+		case isDateTime:
 			return &dtpb.Extension_ValueX{Choice: &dtpb.Extension_ValueX_DateTime{DateTime: m.dateTime()}}
-		case (strings.HasSuffix(member, "Date") || member == "DOB") && !m.hasTime():
+		case !m.hasTime():
 			return &dtpb.Extension_ValueX{Choice: &dtpb.Extension_ValueX_Date{
 				Date: &dtpb.Date{ValueUs: m.time.UnixMicro(), Timezone: "Z", Precision: dtpb.Date_Precision(m.precision)}}}
 		}

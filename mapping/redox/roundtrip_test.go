@@ -20,6 +20,13 @@ var testOptions = Options{Slug: "health-one", Base: "https://fhir.example.org"}
 // result back.
 func through(t testing.TB, m *Message) (*mapping.Message, *Message) {
 	t.Helper()
+	return throughRapid(t, m)
+}
+
+// fatal is what testing and rapid have in common.
+type fatal interface{ Fatalf(string, ...any) }
+
+func throughRapid(t fatal, m *Message) (*mapping.Message, *Message) {
 	f, err := m.ToFHIR(testOptions)
 	if err != nil {
 		t.Fatalf("ToFHIR: %v", err)

@@ -48,6 +48,9 @@ func (o Options) parseTime(s string) (m moment, ok bool) {
 			switch ns := t.Nanosecond(); {
 			case ns%1000 != 0 || fractionDigits(s) > 6:
 				return moment{}, false
+			case fractionDigits(s) > 0 && (t.Year() < 1678 || t.Year() > 2261):
+				// The FHIR library counts fractions in nanoseconds, in 64 bits.
+				return moment{}, false
 			case fractionDigits(s) > 3:
 				m.precision = dtpb.DateTime_MICROSECOND
 			case fractionDigits(s) > 0:

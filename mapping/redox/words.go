@@ -10,9 +10,8 @@ func (t words) code(word string) string {
 	if word == "" {
 		return ""
 	}
-	word = fold(word)
 	for _, e := range t {
-		if fold(e.word) == word {
+		if sameWord(e.word, word) {
 			return e.code
 		}
 	}

@@ -115,13 +115,20 @@ func openBundle(data []byte) (*mapping.Message, error) {
 
 // elementPath is where the FHIR library says that something is wrong. Its
 // texts repeat values, so only the path is taken.
-var elementPath = regexp.MustCompile(`(?:at|in) "([A-Za-z0-9_.()\[\]]+)"`)
+var (
+	elementPath  = regexp.MustCompile(`error at "([A-Za-z0-9_.()\[\]]+)"`)
+	missingField = regexp.MustCompile(`missing required field "([A-Za-z0-9]+)"`)
+)
 
 func elementOf(err error) string {
+	path := "Bundle"
 	if m := elementPath.FindStringSubmatch(err.Error()); m != nil {
-		return m[1]
+		path = m[1]
 	}
-	return "Bundle"
+	if m := missingField.FindStringSubmatch(err.Error()); m != nil {
+		path += "." + m[1]
+	}
+	return path
 }
 
 func readHeader(b *crpb.Bundle, h *headerpb.MessageHeader, m *mapping.Message) {
@@ -167,16 +174,16 @@ func (r *reader) appointment(previous time.Time) (*Scheduling, error) {
 	}
 	body := r.scheduling(a)
 	v := body.Visit
-	if moved {
-		give(&v.OldDateTime, moment{previous, start.precision}.text())
-		give(&v.OldVisitNumber, v.VisitNumber)
-	}
 	if r.m.EventType == "Cancel" {
 		give(&v.CancelReason, wordsOf(a.CancelationReason))
 		v.Status = "" // the event says it
 	}
 	give(&v.VisitNumber, mapping.ID(r.m.Entries[at].Resource))
 	give(&v.VisitNumber, uuidOf(r.m.Entries[at].FullURL))
+	if moved {
+		give(&v.OldDateTime, moment{previous, start.precision}.text())
+		give(&v.OldVisitNumber, v.VisitNumber)
+	}
 	switch {
 	case v.VisitNumber == "":
 		return nil, absent("Appointment.identifier")
