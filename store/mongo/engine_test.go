@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
 	"github.com/fhirfacade/fhirfacade/store"
 	"github.com/fhirfacade/fhirfacade/store/storetest"
 )
@@ -41,15 +44,14 @@ func testOptions(t testing.TB) Options {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		e, err := open(ctx, opts)
+		client, err := mongo.Connect(options.Client().ApplyURI(opts.URI))
+		if err == nil {
+			err = client.Database(opts.Database).Drop(ctx)
+			_ = client.Disconnect(ctx)
+		}
 		if err != nil {
 			t.Errorf("cannot drop the test's database: %v", err)
-			return
 		}
-		if err := e.db.Drop(ctx); err != nil {
-			t.Errorf("cannot drop the test's database: %v", err)
-		}
-		_ = e.Close()
 	})
 	return opts
 }
