@@ -2,6 +2,8 @@ package notifications
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -24,8 +26,11 @@ type Options struct {
 	Now         func() time.Time
 	After       func(time.Duration) <-chan time.Time
 	Logger      *slog.Logger
-	// Alert, when set, is called once for each delivery that keeps failing.
+	// Alert, when set, is called once for each delivery that keeps failing,
+	// and for one that got a subscription switched off. The queue waits for it.
 	Alert func(ctx context.Context, t store.Tenant, tr Transmission)
+	// Meter, when set, counts.
+	Meter Meter
 }
 
 // EnvironmentOf reads the environment from a tenant named
@@ -39,10 +44,9 @@ func EnvironmentOf(t store.Tenant) Environment {
 type Engine struct {
 	o Options
 
-	mu     sync.Mutex
+	mu     sync.Mutex // of the maps; only Run changes them
 	queues map[queueID]*running
-	tails  map[store.Tenant]*tail
-	wakers map[queueID]chan struct{}
+	tails  map[store.Tenant]*following
 }
 
 type queueID struct {
@@ -50,31 +54,54 @@ type queueID struct {
 	subscription string
 }
 
-// running is a queue's goroutine and what it was started with.
+// running is a queue's goroutine.
 type running struct {
+	config string // what it was started with
+	wake   chan struct{}
+	state  *progress
+	stop   context.CancelFunc
+	done   chan struct{}
+}
+
+// following is a tail's goroutine.
+type following struct {
+	tail *tail
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// plan is a queue that is to run.
+type plan struct {
 	subscription Subscription
 	destination  Destination
-	stop         context.CancelFunc
-	done         chan struct{}
+}
+
+// config tells whether two plans are the same.
+func (p plan) config() string {
+	b, _ := json.Marshal([]any{p.subscription, p.destination}) // strings and numbers: cannot fail
+	return string(b)
 }
 
 // rescan is how often the registry is read again for what other instances
-// changed.
+// changed. Messages never cause it to be read.
 const rescan = 10 * time.Second
 
 // NewEngine makes an engine; Run runs it.
 func NewEngine(o Options) *Engine {
-	return &Engine{o: o, queues: map[queueID]*running{}, tails: map[store.Tenant]*tail{}, wakers: map[queueID]chan struct{}{}}
+	if o.Meter == nil {
+		o.Meter = noMeter{}
+	}
+	return &Engine{o: o, queues: map[queueID]*running{}, tails: map[store.Tenant]*following{}}
 }
 
 // Run keeps a queue running for every active subscription until ctx ends, and
-// returns when all have stopped.
+// returns when all have stopped. An attempt that is under way then is made
+// again, under the same id, by whoever continues. Run may be called once.
 func (e *Engine) Run(ctx context.Context) {
-	var all sync.WaitGroup
 	for ctx.Err() == nil {
 		changed := e.o.Registry.Changed()
-		if err := e.reconcile(ctx, &all); err != nil && ctx.Err() == nil {
-			e.o.Logger.Error("subscriptions cannot be read", "error", err)
+		if err := e.reconcile(ctx); err != nil && ctx.Err() == nil {
+			e.o.Logger.Error("subscriptions cannot be read; what runs goes on", "error", err)
 		}
 		select {
 		case <-changed:
@@ -82,105 +109,144 @@ func (e *Engine) Run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	all.Wait()
+	e.apply(ctx, nil)
 }
 
-// reconcile starts and stops queues so that they are those of the registry.
-func (e *Engine) reconcile(ctx context.Context, all *sync.WaitGroup) error {
+// reconcile makes the queues those of the registry. Where a tenant's part of
+// it cannot be read, that tenant's queues stay as they are.
+func (e *Engine) reconcile(ctx context.Context) error {
 	tenants, err := e.o.Store.Tenants(ctx)
 	if err != nil {
 		return err
 	}
-	wanted := map[queueID]running{}
+	wanted := map[queueID]plan{}
+	var failed []error
 	for _, t := range tenants {
 		if t == store.System {
 			continue
 		}
-		subs, err := e.o.Registry.Subscriptions(ctx, t)
-		if err != nil {
-			return err
-		}
-		for _, s := range subs {
-			if s.Paused {
-				continue
-			}
-			d, err := e.o.Registry.Destination(ctx, t, s.Destination)
-			if err != nil || !d.Verified {
-				continue
-			}
-			wanted[queueID{t, s.ID}] = running{subscription: s, destination: d}
+		if err := e.plan(ctx, t, wanted); err != nil {
+			failed = append(failed, err)
+			e.keep(t, wanted)
 		}
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for id, r := range e.queues {
-		if w, ok := wanted[id]; !ok || !same(w, *r) {
-			r.stop()
-			<-r.done
-			delete(e.queues, id)
-		}
+	e.apply(ctx, wanted)
+	return errors.Join(failed...)
+}
+
+// plan adds a tenant's queues: two scans, however many there are.
+func (e *Engine) plan(ctx context.Context, t store.Tenant, wanted map[queueID]plan) error {
+	subs, err := e.o.Registry.Subscriptions(ctx, t)
+	if err != nil || len(subs) == 0 {
+		return err
 	}
-	for id, w := range wanted {
-		if _, ok := e.queues[id]; !ok {
-			e.start(ctx, id, w, all)
+	all, err := e.o.Registry.Destinations(ctx, t)
+	if err != nil {
+		return err
+	}
+	destinations := make(map[string]Destination, len(all))
+	for _, d := range all {
+		destinations[d.ID] = d
+	}
+	for _, s := range subs {
+		if d, ok := destinations[s.Destination]; ok && d.Verified && !s.Paused {
+			wanted[queueID{t, s.ID}] = plan{s, d}
 		}
 	}
 	return nil
 }
 
-func same(a, b running) bool {
-	if len(a.subscription.Events) != len(b.subscription.Events) {
-		return false
-	}
-	for i, ev := range a.subscription.Events {
-		if b.subscription.Events[i] != ev {
-			return false
+// keep wants what runs.
+func (e *Engine) keep(t store.Tenant, wanted map[queueID]plan) {
+	for id := range e.queues {
+		if id.tenant == t {
+			wanted[id] = plan{} // with no id of its own: see apply
 		}
 	}
-	x, y := a.subscription, b.subscription
-	return x.ID == y.ID && x.Source == y.Source && x.Destination == y.Destination && x.DataModel == y.DataModel &&
-		x.Content == y.Content && x.Writebacks == y.Writebacks && a.destination == b.destination
 }
 
-func (e *Engine) start(ctx context.Context, id queueID, w running, all *sync.WaitGroup) {
-	t, ok := e.tails[id.tenant]
-	if !ok {
-		t = newTail(e.o.Store, id.tenant, e.o.After)
-		e.tails[id.tenant] = t
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			t.run(ctx)
-		}()
+// apply stops and starts queues.
+func (e *Engine) apply(ctx context.Context, wanted map[queueID]plan) {
+	var stopped []*running
+	needed := map[store.Tenant]bool{}
+	e.mu.Lock()
+	for id, r := range e.queues {
+		w, ok := wanted[id]
+		if ok && (w.subscription.ID == "" || w.config() == r.config) {
+			delete(wanted, id)
+			needed[id.tenant] = true
+			continue
+		}
+		r.stop()
+		stopped = append(stopped, r)
+		delete(e.queues, id)
 	}
-	wake := make(chan struct{}, 1)
-	e.wakers[id] = wake
-	qctx, stop := context.WithCancel(ctx)
-	w.stop, w.done = stop, make(chan struct{})
-	e.queues[id] = &w
+	e.mu.Unlock()
+	// Nobody else waits for the stopped ones: the mutex is free. They end at
+	// the same time, and before their successors begin.
+	for _, r := range stopped {
+		<-r.done
+	}
+	for id, w := range wanted {
+		needed[id.tenant] = true
+		e.start(ctx, id, w)
+	}
+	for t, f := range e.tails {
+		if !needed[t] {
+			f.stop()
+			<-f.done
+			delete(e.tails, t)
+		}
+	}
+}
+
+func (e *Engine) start(ctx context.Context, id queueID, w plan) {
+	logger := e.o.Logger.With("tenant", id.tenant, "subscription", id.subscription)
+	r := &running{config: w.config(), wake: make(chan struct{}, 1), state: &progress{}, done: make(chan struct{})}
+	r.state.seq.Store(-1)
 	q := &queue{
-		o: &e.o, tenant: id.tenant, sub: w.subscription, dest: w.destination, tail: t, wake: wake,
-		logger: e.o.Logger.With("tenant", id.tenant, "subscription", id.subscription),
+		o: &e.o, tenant: id.tenant, sub: w.subscription, dest: w.destination, tail: e.follow(ctx, id.tenant),
+		wake: r.wake, logger: logger, state: r.state,
 	}
-	all.Add(1)
+	var qctx context.Context
+	qctx, r.stop = context.WithCancel(ctx)
 	go func() {
-		defer all.Done()
-		defer close(w.done)
+		defer close(r.done)
 		q.run(qctx)
 	}()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.queues[id] = r
+}
+
+// follow is the tail of a tenant's log.
+func (e *Engine) follow(ctx context.Context, t store.Tenant) *tail {
+	if f, ok := e.tails[t]; ok {
+		return f.tail
+	}
+	f := &following{tail: newTail(e.o.Store, t, e.o.After, e.o.Logger.With("tenant", t)), done: make(chan struct{})}
+	var tctx context.Context
+	tctx, f.stop = context.WithCancel(ctx)
+	go func() {
+		defer close(f.done)
+		f.tail.run(tctx)
+	}()
+	e.tails[t] = f
+	return f.tail
 }
 
 // RetryNow makes a queue that waits for its next attempt try at once. It
-// reports whether the queue runs on this instance.
+// reports whether this instance has the queue.
 func (e *Engine) RetryNow(t store.Tenant, subscription string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	wake, ok := e.wakers[queueID{t, subscription}]
-	if ok {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
+	r, ok := e.queues[queueID{t, subscription}]
+	if !ok || r.state.seq.Load() < 0 {
+		return false
 	}
-	return ok
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+	return true
 }

@@ -28,17 +28,48 @@ func dialer(allowPrivate bool) *net.Dialer {
 	return d
 }
 
-// nat64 embeds an IPv4 address in its last four bytes (RFC 6052).
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+// embedding are the IPv6 ranges whose addresses stand for IPv4 addresses, and
+// where in them these are. What stands for a private one is private.
+var embedding = []struct {
+	prefix netip.Prefix
+	at     int
+}{
+	{netip.MustParsePrefix("64:ff9b::/96"), 12}, // NAT64, RFC 6052
+	{netip.MustParsePrefix("::/96"), 12},        // IPv4-compatible, RFC 4291 § 2.5.5.1
+	{netip.MustParsePrefix("2002::/16"), 2},     // 6to4, RFC 3056
+}
 
-// shared is carrier-grade NAT's address space (RFC 6598).
-var shared = netip.MustParsePrefix("100.64.0.0/10")
+// reserved are the ranges beside those that netip knows that lead to nobody
+// else's public host (IANA special-purpose address registries).
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),       // this network, RFC 791
+	netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT, RFC 6598
+	netip.MustParsePrefix("192.0.0.0/24"),    // protocol assignments, RFC 6890
+	netip.MustParsePrefix("192.0.2.0/24"),    // documentation, RFC 5737
+	netip.MustParsePrefix("198.18.0.0/15"),   // benchmarks, RFC 2544
+	netip.MustParsePrefix("198.51.100.0/24"), // documentation
+	netip.MustParsePrefix("203.0.113.0/24"),  // documentation
+	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, RFC 1112
+	netip.MustParsePrefix("64:ff9b:1::/48"),  // local NAT64, RFC 8215
+	netip.MustParsePrefix("100::/64"),        // discard, RFC 6666
+	netip.MustParsePrefix("2001::/23"),       // protocols, Teredo among them
+	netip.MustParsePrefix("2001:db8::/32"),   // documentation, RFC 3849
+	netip.MustParsePrefix("fec0::/10"),       // site-local, RFC 3879
+}
 
 func public(a netip.Addr) bool {
-	a = a.Unmap()
-	if nat64.Contains(a) {
-		b := a.As16()
-		a = netip.AddrFrom4([4]byte(b[12:]))
+	a = a.Unmap().WithZone("") // a prefix contains no address with a zone
+	for _, e := range embedding {
+		if e.prefix.Contains(a) {
+			b := a.As16()
+			a = netip.AddrFrom4([4]byte(b[e.at : e.at+4]))
+			break
+		}
 	}
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !shared.Contains(a)
+	for _, p := range reserved {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast()
 }

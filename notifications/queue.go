@@ -6,23 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/fhirfacade/fhirfacade/store"
 	"github.com/fhirfacade/fhirfacade/store/lease"
 )
 
-// Position is how far a subscription has come.
-type Position struct {
-	// Seq is the last log entry that is done with.
-	Seq int64 `json:"seq"`
-	// Number counts the events sent and acknowledged, or given up on.
-	Number int64 `json:"number"`
-}
-
 // queue is the loop of one subscription: one event after the other.
+//
+// What it writes for a delivery is the transmission, once, when the attempt
+// has ended. That record is the truth about the event: a queue that starts
+// passes over those that are done. So the position need not be written each
+// time: it is written every saveDelivered deliveries, when nothing has come
+// for a while after some, when the log has grown by saveEvery entries that do
+// not match, and at the end. At rest nothing is written. After a crash that
+// many entries are looked at again, and only an attempt whose outcome was not
+// written is made again, with the same delivery id.
+//
+// Both writes are compare-and-set. An instance that lost its lease without
+// noticing (it was stopped for a while) fails at its next write.
 type queue struct {
 	o      *Options
 	tenant store.Tenant
@@ -31,93 +34,171 @@ type queue struct {
 	tail   *tail
 	wake   <-chan struct{}
 	logger *slog.Logger
+	state  *progress
 
+	held     *lease.Lease
+	follower *follower
 	position Position
-	version  int64 // of the position's item: a write by another instance shows
-	dirty    int   // entries passed since the position was written
+	version  int64 // of the position's item
+	saved    int64 // the Seq that is written
+	unsaved  int   // deliveries since
+	fresh    bool  // there are no records of events from here on
 }
 
-// batch is how many entries a queue takes from the tail at a time; saveEvery
-// how many that do not match may pass before the position is written.
+// saveDelivered, saveEvery and settle say when a position is written: after so
+// many deliveries, so many entries, or so long after the last delivery.
 const (
-	batch     = 256
-	saveEvery = 1000
-	pause     = time.Second
+	saveDelivered = 64
+	saveEvery     = 2048
+	settle        = 15 * time.Second
 )
+
+// firstPause and longestPause bound the pause after a queue failed (the store
+// did not answer): it doubles while nothing gets better.
+const (
+	firstPause   = time.Second
+	longestPause = 30 * time.Second
+)
+
+// errOff: the subscription was switched off; its queue has ended.
+var errOff = errors.New("the subscription was switched off")
+
+// progress is what others may know of a queue that runs here.
+type progress struct {
+	// seq is the last entry done with, or -1 while another instance has it.
+	seq atomic.Int64
+}
 
 // run takes the subscription's lease and works until ctx ends, again and
 // again: losing the lease, or the store, is no reason to give up.
 func (q *queue) run(ctx context.Context) {
+	wait := firstPause
 	for ctx.Err() == nil {
 		held, err := q.o.Leases.Acquire(ctx, q.tenant, "subscription:"+q.sub.ID)
 		var other *lease.HeldError
-		wait := pause
+		pause := wait
 		switch {
 		case errors.As(err, &other):
-			wait = max(other.Remaining, pause)
+			// Looking several times in a lease's life finds its end in time.
+			pause = min(max(other.Remaining, firstPause), max(q.o.Leases.TTL/3, firstPause))
 		case err == nil:
-			kept, stop := held.Keep(ctx)
-			err = q.work(kept)
-			stop()
-			release, cancel := context.WithTimeout(context.WithoutCancel(ctx), pause)
-			_ = held.Release(release) // it runs out by itself otherwise
-			cancel()
-			if ctx.Err() == nil {
+			var moved bool
+			moved, err = q.own(ctx, held)
+			switch {
+			case errors.Is(err, errOff), errors.Is(err, errDeleted):
+				return
+			case ctx.Err() != nil:
+			case errors.Is(err, store.ErrConflict), errors.Is(err, lease.ErrLost):
+				q.logger.Info("another hand moved the queue; it reads again where it stands")
+			default:
 				q.logger.Error("queue interrupted; it goes on by itself", "error", err)
+			}
+			if moved {
+				wait = firstPause
+			}
+			pause, wait = wait, min(2*wait, longestPause)
+			if errors.Is(err, store.ErrConflict) {
+				pause, wait = 0, firstPause
 			}
 		case ctx.Err() == nil:
 			q.logger.Error("lease cannot be taken", "error", err)
+			wait = min(2*wait, longestPause)
 		}
 		select {
-		case <-q.o.After(wait):
+		case <-q.o.After(pause):
 		case <-ctx.Done():
 		}
 	}
 }
 
+// own works while the lease is held. moved reports whether anything was
+// achieved.
+func (q *queue) own(ctx context.Context, held *lease.Lease) (moved bool, err error) {
+	kept, stop := held.Keep(ctx)
+	q.held, q.follower = held, newFollower(q.sub)
+	err = q.work(kept)
+	if cause := context.Cause(kept); errors.Is(cause, lease.ErrLost) && err != nil {
+		err = cause
+	}
+	stop()
+	moved = q.state.seq.Swap(-1) >= 0
+	q.tail.leave(q.follower)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), firstPause)
+	defer cancel()
+	if held.Valid() && !errors.Is(err, store.ErrConflict) && q.position.Seq > q.saved {
+		_ = q.save(end) // the records say the same, if it cannot be written
+	}
+	_ = held.Release(end) // it runs out by itself otherwise
+	return moved, err
+}
+
 // work reads the position and delivers from there.
 func (q *queue) work(ctx context.Context) error {
+	q.saved = 1<<63 - 1 // nothing to save before it is read
 	it, err := q.o.Store.GetItem(ctx, q.tenant, kindPosition, q.sub.ID)
 	if err != nil {
 		return fmt.Errorf("position: %w", err)
 	}
+	q.position = Position{}
 	if err := json.Unmarshal(it.Body, &q.position); err != nil {
 		return fmt.Errorf("position: %w", err)
 	}
-	q.version, q.dirty = it.Version, 0
+	if q.position.Deleted {
+		return errDeleted
+	}
+	q.version, q.unsaved, q.fresh = it.Version, 0, false
+	q.wrote()
 	for {
-		entries, err := q.tail.next(ctx, q.position.Seq, batch)
+		found, through, err := q.tail.take(ctx, q.follower, q.position.Seq)
 		if err != nil {
 			return err
 		}
-		for _, entry := range entries {
-			if err := q.pass(ctx, entry); err != nil {
+		q.state.seq.Store(q.position.Seq)
+		for _, l := range found {
+			if err := q.deliver(ctx, l.entry, l.event); err != nil {
+				return err
+			}
+			q.position.Seq = l.entry.Seq
+			q.state.seq.Store(q.position.Seq)
+			if q.unsaved++; q.unsaved >= saveDelivered {
+				if err := q.save(ctx); err != nil {
+					return err
+				}
+			}
+		}
+		q.position.Seq = max(q.position.Seq, through)
+		q.state.seq.Store(q.position.Seq)
+		if q.position.Seq-q.saved >= saveEvery {
+			if err := q.save(ctx); err != nil {
+				return err
+			}
+		}
+		if len(found) == 0 && q.tail.tells(q.follower) {
+			if err := q.rest(ctx); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// pass does what is to be done with one entry and moves the position over it.
-func (q *queue) pass(ctx context.Context, entry store.Entry) error {
-	event, ok := EventOf(entry)
-	if !ok || !q.sub.Matches(entry.Source, event) {
-		q.position.Seq = entry.Seq
-		if q.dirty++; q.dirty >= saveEvery {
-			return q.save(ctx)
-		}
-		return nil
+// rest waits until there is something to do, and writes the position when
+// nothing has come for a while.
+func (q *queue) rest(ctx context.Context) error {
+	var settled <-chan time.Time
+	if q.unsaved > 0 {
+		settled = q.o.After(settle)
 	}
-	if err := q.deliver(ctx, entry, event); err != nil {
-		return err
+	select {
+	case <-q.follower.ready:
+	case <-settled:
+		return q.save(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	q.position.Seq = entry.Seq
-	q.position.Number++
-	return q.save(ctx)
+	return nil
 }
 
-// save writes the position. That it is still the version read is what fences
-// an instance out that lost its lease without noticing.
+// save writes the position.
 func (q *queue) save(ctx context.Context) error {
 	b, err := json.Marshal(q.position)
 	if err != nil {
@@ -127,82 +208,12 @@ func (q *queue) save(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("position: %w", err)
 	}
-	q.version, q.dirty = it.Version, 0
+	q.version, q.unsaved = it.Version, 0
+	q.wrote()
 	return nil
 }
 
-// deliveries is the namespace of delivery ids: a repeated delivery has the
-// same id, so that its receiver can drop it.
-var deliveries = uuid.MustParse("0f4f4d2c-7c43-5a53-9d5e-4f0a3c1d6b11")
-
-// deliver sends one event until it is acknowledged, or, outside Production,
-// once.
-func (q *queue) deliver(ctx context.Context, entry store.Entry, event Event) error {
-	tr := Transmission{
-		ID:           uuid.NewSHA1(deliveries, fmt.Appendf(nil, "%s %s %d", q.tenant, q.sub.ID, entry.Seq)).String(),
-		Subscription: q.sub.ID, Destination: q.dest.ID, Source: entry.Source, Message: event.Message,
-		DataModel: event.DataModel, EventType: event.EventType, Event: event.Name,
-		Seq: entry.Seq, Number: q.position.Number + 1, Status: Pending, CreatedAt: q.o.Now().UTC(),
-	}
-	if known, err := q.o.Transmissions.Get(ctx, q.tenant, tr.ID); err == nil {
-		tr.Attempts, tr.Total, tr.CreatedAt = known.Attempts, known.Total, known.CreatedAt
-	}
-	payload, err := q.o.Renderer.Render(ctx, q.tenant, q.sub, q.dest, tr.ID, entry, event)
-	if err != nil {
-		return fmt.Errorf("render: %w", err)
-	}
-	for {
-		began := q.o.Now()
-		err := q.o.Sender.send(ctx, q.dest, delivery{ID: tr.ID, ContentType: payload.ContentType, Body: payload.Body})
-		if ctx.Err() != nil {
-			return ctx.Err() // it is not known how this attempt ended
-		}
-		attempt := Attempt{At: began.UTC(), DurationMillis: q.o.Now().Sub(began).Milliseconds()}
-		if err == nil {
-			tr.add(attempt)
-			tr.Status, tr.NextAttempt = Succeeded, nil
-			return q.o.Transmissions.put(ctx, q.tenant, tr)
-		}
-		again, err := q.failed(ctx, &tr, attempt, err)
-		if err != nil || !again {
-			return err
-		}
-	}
-}
-
-// failed records a failed attempt, waits for the next one where there is to
-// be one, and says whether there is.
-func (q *queue) failed(ctx context.Context, tr *Transmission, attempt Attempt, cause error) (again bool, err error) {
-	var f *Failure
-	if !errors.As(cause, &f) {
-		f = &Failure{Reason: "the delivery failed"}
-	}
-	attempt.Status, attempt.Error = f.Status, f.Reason
-	tr.add(attempt)
-	log := q.logger.With("transmission", tr.ID, "attempt", tr.Total, "reason", f.Reason)
-	if q.o.Environment(q.tenant) != Production {
-		tr.Status, tr.NextAttempt = Failed, nil
-		log.Warn("delivery failed; only Production retries by itself")
-		return false, q.o.Transmissions.put(ctx, q.tenant, *tr)
-	}
-	wait := retryAfter(tr.Total, f.RetryAfter)
-	next := q.o.Now().Add(wait).UTC()
-	tr.NextAttempt = &next
-	log.Warn("delivery failed; it is tried again", "wait", wait)
-	if err := q.o.Transmissions.put(ctx, q.tenant, *tr); err != nil {
-		return false, err
-	}
-	if tr.Total == alertAfter+1 && q.o.Alert != nil {
-		q.o.Alert(ctx, q.tenant, *tr)
-	}
-	if wait == 0 {
-		return true, nil
-	}
-	select {
-	case <-q.o.After(wait):
-	case <-q.wake:
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-	return true, nil
+func (q *queue) wrote() {
+	q.saved = q.position.Seq
+	q.tail.wrote(q.follower, q.saved)
 }

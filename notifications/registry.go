@@ -21,7 +21,8 @@ const (
 // pageSize is how many items one scan reads.
 const pageSize = 500
 
-// Registry keeps destinations and subscriptions.
+// Registry keeps destinations and subscriptions, and where each subscription
+// stands in the log.
 type Registry struct {
 	items store.Items
 
@@ -62,7 +63,8 @@ func (r *Registry) Destinations(ctx context.Context, t store.Tenant) ([]Destinat
 // PutDestination writes a destination whole.
 func (r *Registry) PutDestination(ctx context.Context, t store.Tenant, d Destination) error {
 	defer r.signal()
-	return put(ctx, r.items, t, kindDestination, d.ID, d)
+	_, err := put(ctx, r.items, t, kindDestination, d.ID, d, store.ItemAny)
+	return err
 }
 
 // DeleteDestination removes a destination that no subscription leads to.
@@ -91,36 +93,104 @@ func (r *Registry) Subscriptions(ctx context.Context, t store.Tenant) ([]Subscri
 }
 
 // PutSubscription writes a subscription whole. A new one begins behind the
-// log as it is now.
+// log as it is now. Status follows from Paused: one that is paused and was
+// switched off stays off, one that is not paused is active.
 func (r *Registry) PutSubscription(ctx context.Context, t store.Tenant, s Subscription, head int64) error {
-	err := putNew(ctx, r.items, t, kindPosition, s.ID, Position{Seq: head})
-	if err != nil && !errors.Is(err, store.ErrConflict) {
-		return err
-	}
-	defer r.signal()
-	return put(ctx, r.items, t, kindSubscription, s.ID, s)
+	_, err := r.edit(ctx, t, s.ID, func(old *Subscription, exists bool) error {
+		if !exists {
+			if err := r.place(ctx, t, s.ID, head); err != nil {
+				return err
+			}
+		}
+		status, reason, revision := old.Status, old.Reason, old.Revision
+		*old = s
+		old.Status, old.Reason, old.Revision = status, reason, revision
+		switch {
+		case !old.Paused:
+			old.Status, old.Reason = Active, ""
+		case old.Status != Off:
+			old.Status = Paused
+		}
+		return nil
+	})
+	return err
 }
 
-// DeleteSubscription removes a subscription and its position; what it has not
-// delivered will not be.
+// switchOff stops a subscription because its endpoint wants no more.
+func (r *Registry) switchOff(ctx context.Context, t store.Tenant, id, reason string) error {
+	_, err := r.edit(ctx, t, id, func(s *Subscription, exists bool) error {
+		if !exists {
+			return store.ErrNotFound
+		}
+		s.Paused, s.Status, s.Reason = true, Off, reason
+		return nil
+	})
+	return err
+}
+
+// touch makes the subscription's queue, wherever it runs, read again where it
+// stands.
+func (r *Registry) touch(ctx context.Context, t store.Tenant, id string) error {
+	_, err := r.edit(ctx, t, id, func(_ *Subscription, exists bool) error {
+		if !exists {
+			return store.ErrNotFound
+		}
+		return nil
+	})
+	return err
+}
+
+// edit changes a subscription by compare-and-set, so that what two instances
+// say of it at once (switched off here, renamed there) is both kept.
+func (r *Registry) edit(ctx context.Context, t store.Tenant, id string, change func(s *Subscription, exists bool) error) (Subscription, error) {
+	defer r.signal()
+	for {
+		s, version, err := getVersion[Subscription](ctx, r.items, t, kindSubscription, id)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return s, err
+		}
+		if err := change(&s, err == nil); err != nil {
+			return s, fmt.Errorf("%s: %w", kindSubscription, err)
+		}
+		s.Revision++
+		_, err = put(ctx, r.items, t, kindSubscription, id, s, version)
+		if !errors.Is(err, store.ErrConflict) {
+			return s, err
+		}
+	}
+}
+
+// DeleteSubscription removes a subscription; what it has not delivered will
+// not be.
 func (r *Registry) DeleteSubscription(ctx context.Context, t store.Tenant, id string) error {
+	if store.CheckItem(kindSubscription, id, nil) != nil {
+		return nil // it cannot exist
+	}
 	if err := r.items.DeleteItem(ctx, t, kindSubscription, id, store.ItemAny); err != nil {
 		return err
 	}
 	defer r.signal()
-	return r.items.DeleteItem(ctx, t, kindPosition, id, store.ItemAny)
+	return r.abandon(ctx, t, id)
 }
 
 func get[T any](ctx context.Context, items store.Items, t store.Tenant, kind, id string) (T, error) {
-	var v T
+	v, _, err := getVersion[T](ctx, items, t, kind, id)
+	return v, err
+}
+
+// getVersion also returns the item's version, 0 where there is none.
+func getVersion[T any](ctx context.Context, items store.Items, t store.Tenant, kind, id string) (v T, version int64, err error) {
 	if store.CheckItem(kind, id, nil) != nil {
-		return v, fmt.Errorf("%s: %w", kind, store.ErrNotFound)
+		return v, 0, fmt.Errorf("%s: %w", kind, store.ErrNotFound)
 	}
 	it, err := items.GetItem(ctx, t, kind, id)
 	if err != nil {
-		return v, fmt.Errorf("%s: %w", kind, err)
+		return v, 0, fmt.Errorf("%s: %w", kind, err)
 	}
-	return v, json.Unmarshal(it.Body, &v)
+	if err := json.Unmarshal(it.Body, &v); err != nil {
+		return v, it.Version, fmt.Errorf("%s: %w", kind, err)
+	}
+	return v, it.Version, nil
 }
 
 func list[T any](ctx context.Context, items store.Items, t store.Tenant, kind string) ([]T, error) {
@@ -145,19 +215,14 @@ func list[T any](ctx context.Context, items store.Items, t store.Tenant, kind st
 	}
 }
 
-func put(ctx context.Context, items store.Items, t store.Tenant, kind, id string, v any) error {
-	return write(ctx, items, t, kind, id, v, store.ItemAny)
-}
-
-func putNew(ctx context.Context, items store.Items, t store.Tenant, kind, id string, v any) error {
-	return write(ctx, items, t, kind, id, v, 0)
-}
-
-func write(ctx context.Context, items store.Items, t store.Tenant, kind, id string, v any, expect int64) error {
+func put(ctx context.Context, items store.Items, t store.Tenant, kind, id string, v any, expect int64) (version int64, err error) {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = items.PutItem(ctx, t, store.Item{Kind: kind, ID: id, Body: b}, expect)
-	return err
+	it, err := items.PutItem(ctx, t, store.Item{Kind: kind, ID: id, Body: b}, expect)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", kind, err)
+	}
+	return it.Version, nil
 }

@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	mhpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/message_header_go_proto"
+	"github.com/google/uuid"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
@@ -73,7 +74,7 @@ func (r *Renderer) redox(ctx context.Context, t store.Tenant, d Destination, id 
 // Redox sends its notifications: a MessageHeader, the focus, and what belongs
 // to it.
 func (r *Renderer) message(ctx context.Context, t store.Tenant, c Content, d Destination, id string, entry store.Entry, e Event) ([]byte, error) {
-	header, err := r.header(c, d, id, e)
+	header, err := r.header(c, r.Base(t), d, id, e)
 	if err != nil {
 		return nil, err
 	}
@@ -96,50 +97,43 @@ func (r *Renderer) message(ctx context.Context, t store.Tenant, c Content, d Des
 			continue
 		}
 		seen[ref] = true
-		doc, err := r.asOf(ctx, t, ref, entry.Seq)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // it was deleted before this event
+		doc, err := r.asOf(ctx, t, ref, entry)
+		if errors.Is(err, store.ErrNotFound) || err == nil && doc.Deleted {
+			continue // an entry needs a resource (bdl-5); the focus still names it
 		}
 		if err != nil {
 			return nil, err
 		}
 		b = append(b, `,{"fullUrl":`...)
 		b = appendString(b, r.Base(t)+"/"+ref)
-		if !doc.Deleted {
-			b = append(b, `,"resource":`...)
-			if c == Detailed {
-				b = append(b, doc.Body...)
-			} else if b, err = r.appendOutline(b, doc); err != nil {
-				return nil, err
-			}
+		b = append(b, `,"resource":`...)
+		if c == Detailed {
+			b = append(b, doc.Body...)
+		} else if b, err = r.appendOutline(b, doc); err != nil {
+			return nil, err
 		}
 		b = append(b, '}')
 	}
 	return append(b, "]}"...), nil
 }
 
-func (r *Renderer) header(c Content, d Destination, id string, e Event) ([]byte, error) {
+// errNoEvent: the log entry was written by a program that knows more events.
+var errNoEvent = errors.New("no notification event of this name is known")
+
+func (r *Renderer) header(c Content, base string, d Destination, id string, e Event) ([]byte, error) {
 	event, ok := mapping.EventNamed(e.Name)
 	if !ok {
-		return nil, fmt.Errorf("no notification event is named %q", e.Name)
+		return nil, errNoEvent
 	}
 	h := &mhpb.MessageHeader{
 		Id:    &dtpb.Id{Value: id},
 		Event: &mhpb.MessageHeader_EventX{Choice: &mhpb.MessageHeader_EventX_Uri{Uri: &dtpb.Uri{Value: event.URI}}},
 		Source: &mhpb.MessageHeader_MessageSource{
-			Name:     &dtpb.String{Value: e.SourceName},
-			Endpoint: &dtpb.Url{Value: "urn:uuid:" + e.SourceID},
+			Name: optionalString(e.SourceName), Endpoint: &dtpb.Url{Value: endpoint(e.SourceID)},
 		},
 		Destination: []*mhpb.MessageHeader_MessageDestination{{
-			Name:     &dtpb.String{Value: d.Name},
-			Endpoint: &dtpb.Url{Value: "urn:uuid:" + d.ID},
+			Name: optionalString(d.Name), Endpoint: &dtpb.Url{Value: endpoint(d.ID)},
 		}},
-	}
-	if e.SourceName == "" {
-		h.Source.Name = nil
-	}
-	if e.SourceID == "" {
-		h.Source.Endpoint = &dtpb.Url{Value: "urn:fhirfacade:fhir"}
 	}
 	if c == Detailed {
 		h.Definition = &dtpb.Canonical{Value: event.Definition()}
@@ -150,23 +144,52 @@ func (r *Renderer) header(c Content, d Destination, id string, e Event) ([]byte,
 		}}}
 	}
 	for _, f := range e.Focus {
-		h.Focus = append(h.Focus, &dtpb.Reference{Reference: &dtpb.Reference_Uri{Uri: &dtpb.String{Value: f}}})
+		// Absolute: from an entry whose fullUrl is a URN, a relative reference
+		// leads nowhere (R4 bundle.html#references).
+		h.Focus = append(h.Focus, &dtpb.Reference{Reference: &dtpb.Reference_Uri{Uri: &dtpb.String{Value: base + "/" + f}}})
 	}
 	return mapping.MarshalResource(mapping.Contain(h))
 }
 
-// asOf reads a resource as it was right after the entry seq.
-func (r *Renderer) asOf(ctx context.Context, t store.Tenant, ref string, seq int64) (store.Document, error) {
+// endpoint names a source or a destination. Redox's ids are UUIDs; others are
+// put into a URN of our own.
+func endpoint(id string) string {
+	switch {
+	case id == "":
+		return "urn:fhirfacade:fhir" // a plain FHIR write
+	case uuid.Validate(id) == nil:
+		return "urn:uuid:" + strings.ToLower(id)
+	}
+	return "urn:fhirfacade:party:" + url.PathEscape(id)
+}
+
+// optionalString is nil for "", which FHIR does not allow as a value.
+func optionalString(s string) *dtpb.String {
+	if s == "" {
+		return nil
+	}
+	return &dtpb.String{Value: s}
+}
+
+// asOf reads a resource as it was right after an entry.
+func (r *Renderer) asOf(ctx context.Context, t store.Tenant, ref string, entry store.Entry) (store.Document, error) {
 	typ, id, _ := strings.Cut(ref, "/")
 	name := store.Ref{Type: typ, ID: id}
-	doc, err := r.Reader.Get(ctx, t, name)
-	for err == nil && doc.Seq > seq && doc.Version > 1 {
-		doc, err = r.Reader.GetVersion(ctx, t, name, doc.Version-1)
+	for _, ch := range entry.Changes {
+		if ch.Ref == name {
+			return r.Reader.GetVersion(ctx, t, name, ch.Version)
+		}
 	}
-	if err == nil && doc.Seq > seq {
-		return doc, store.ErrNotFound // it came later
+	page, err := r.Reader.History(ctx, t, store.HistoryQuery{
+		Type: typ, ID: id, Before: store.HistoryCursor{Seq: entry.Seq}, Limit: 1,
+	})
+	if err != nil {
+		return store.Document{}, err
 	}
-	return doc, err
+	if len(page.Versions) == 0 {
+		return store.Document{}, store.ErrNotFound // it came later, or never
+	}
+	return page.Versions[0].Document, nil
 }
 
 // appendOutline writes what a lightweight notification shows of a resource:

@@ -69,9 +69,32 @@ type Subscription struct {
 	// Writebacks makes this the way for what applications send towards the
 	// destination instead of for what happened.
 	Writebacks bool `json:"writebacks,omitempty"`
-	// Paused stops deliveries; events wait.
+	// Paused stops deliveries; events wait. It is the switch; Status says who
+	// threw it.
 	Paused bool `json:"paused,omitempty"`
+	// Status is set by the registry, which see; what is sent to it is not
+	// taken over.
+	Status State `json:"status,omitempty"`
+	// Reason is why the subscription is off.
+	Reason string `json:"reason,omitempty"`
+	// Revision counts what the registry was told about the subscription.
+	// Queues that began with another one begin again.
+	Revision int64 `json:"revision,omitempty"`
 }
+
+// State is whether a subscription is delivered.
+type State string
+
+// States.
+const (
+	// Active subscriptions are delivered.
+	Active State = "active"
+	// Paused ones were stopped by somebody.
+	Paused State = "paused"
+	// Off ones were stopped because their endpoint wants no more (410 Gone).
+	// Paused is true as well; setting it to false makes them active again.
+	Off State = "off"
+)
 
 // FieldError says what is wrong with a field of a destination or subscription.
 type FieldError struct{ Field, Rule string }
@@ -103,8 +126,11 @@ func (d Destination) Validate(r Rules) error {
 		return &FieldError{"verificationMethod", "must be POST or GET"}
 	case d.TimeoutSeconds < 0 || d.TimeoutSeconds > 120:
 		return &FieldError{"timeoutSeconds", "must be from 1 to 120"}
-	case strings.ContainsAny(d.VerificationToken, "\r\n"):
-		return &FieldError{"verificationToken", "must be one line"}
+	case !headerValue(d.VerificationToken):
+		return &FieldError{"verificationToken", "must be printable ASCII without spaces around it: it is sent as a header"}
+	}
+	if err := checkID(d.ID); err != nil {
+		return err
 	}
 	if d.Secret != "" {
 		if _, err := signingKey(d.Secret); err != nil {
@@ -114,8 +140,32 @@ func (d Destination) Validate(r Rules) error {
 	return nil
 }
 
+// headerValue reports whether s can be sent as a header as it is.
+func headerValue(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return strings.TrimSpace(s) == s
+}
+
+// longestID leaves room for the names of items that hold an id.
+const longestID = 128
+
+// checkID checks an id that the caller chose.
+func checkID(id string) error {
+	if len(id) > longestID || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
+		return &FieldError{"id", "must be at most 128 printable ASCII characters without spaces and slashes"}
+	}
+	return nil
+}
+
 // Validate checks a subscription by itself.
 func (s Subscription) Validate() error {
+	if err := checkID(s.ID); err != nil {
+		return err
+	}
 	switch {
 	case s.Destination == "":
 		return &FieldError{"destination", "is required"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/store"
@@ -17,6 +18,8 @@ const (
 	Pending   Status = "PENDING"
 	Succeeded Status = "SUCCEEDED"
 	Failed    Status = "FAILED"
+	// Skipped: somebody gave up on it.
+	Skipped Status = "SKIPPED"
 )
 
 // Transmission is the record of one event on its way to one destination.
@@ -35,6 +38,14 @@ type Transmission struct {
 	Number    int64     `json:"number"`
 	Status    Status    `json:"status"`
 	CreatedAt time.Time `json:"createdAt"`
+	// Round is the subscription's round (see Position) it was sent in last.
+	Round int64 `json:"round,omitempty"`
+	// Reason is why it was skipped.
+	Reason string `json:"reason,omitempty"`
+	// Failures counts the attempts that failed since the last that did not.
+	Failures int `json:"failures,omitempty"`
+	// Alerted says that somebody was told of them.
+	Alerted bool `json:"alerted,omitempty"`
 	// Attempts are the latest ones; Total counts all.
 	Attempts []Attempt `json:"attempts"`
 	Total    int       `json:"totalAttempts"`
@@ -75,7 +86,8 @@ func NewTransmissions(items store.Items, now func() time.Time) *Transmissions {
 	return &Transmissions{items, now}
 }
 
-// byTime orders records by when they were created, bySubscription by number.
+// byTime orders records by when they were created, bySubscription by log
+// entry.
 func byTime(at time.Time) store.Key {
 	return "t" + string(binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli())))
 }
@@ -84,22 +96,27 @@ func bySubscription(id string) store.Key { return "s" + id + "\x00" }
 
 func byMessage(id string) store.Key { return "m" + id }
 
-func (l *Transmissions) put(ctx context.Context, t store.Tenant, tr Transmission) error {
+// put writes a record, if its version is still as expected, and returns the
+// new version.
+func (l *Transmissions) put(ctx context.Context, t store.Tenant, tr Transmission, expect int64) (version int64, err error) {
 	b, err := json.Marshal(tr)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	keys := []store.Key{
 		byTime(tr.CreatedAt),
-		bySubscription(tr.Subscription) + string(binary.BigEndian.AppendUint64(nil, uint64(tr.Number))),
+		bySubscription(tr.Subscription) + string(binary.BigEndian.AppendUint64(nil, uint64(tr.Seq))),
 	}
 	if tr.Message != "" {
 		keys = append(keys, byMessage(tr.Message))
 	}
-	_, err = l.items.PutItem(ctx, t, store.Item{
+	it, err := l.items.PutItem(ctx, t, store.Item{
 		Kind: kindTransmission, ID: tr.ID, Body: b, Keys: keys, Expires: l.now().Add(transmissionsKept),
-	}, store.ItemAny)
-	return err
+	}, expect)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", kindTransmission, err)
+	}
+	return it.Version, nil
 }
 
 // Get returns one record or store.ErrNotFound.

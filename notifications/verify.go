@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"time"
 )
@@ -29,10 +30,15 @@ func (s *Sender) Verify(ctx context.Context, d Destination, challenge string) er
 			SetBody(map[string]string{"verification-token": d.VerificationToken, "challenge": challenge})
 	}
 	answer, err := r.Execute(method, d.URL)
+	var body []byte
+	if answer != nil && answer.RawResponse != nil {
+		body, _ = io.ReadAll(io.LimitReader(answer.RawBody(), maxAnswer)) // what is cut off does not hold the challenge
+		_ = answer.RawBody().Close()
+	}
 	if err := s.judge(answer, err); err != nil {
 		return err
 	}
-	body := bytes.TrimSpace(answer.Body())
+	body = bytes.TrimSpace(body)
 	if string(body) == challenge || strings.Trim(string(body), `"`) == challenge {
 		return nil
 	}

@@ -2,10 +2,14 @@ package notifications
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -26,17 +30,26 @@ type Sender struct {
 // NewSender makes a sender. allowPrivate lets it call private and loopback
 // addresses, which is for a sandbox on one machine.
 func NewSender(allowPrivate bool, now func() time.Time) *Sender {
+	return newSender(dialer(allowPrivate), nil, now)
+}
+
+// newSender makes a sender with a dialer and, when not nil, other trusted
+// certificates than the system's.
+func newSender(d *net.Dialer, trusted *x509.CertPool, now func() time.Time) *Sender {
 	transport := &http.Transport{
-		DialContext:           dialer(allowPrivate).DialContext,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: 125 * time.Second,
-		MaxIdleConnsPerHost:   4,
-		IdleConnTimeout:       90 * time.Second,
-		DisableCompression:    true,
+		Proxy:                  nil, // a proxy would connect where the dialer must not
+		DialContext:            d.DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  125 * time.Second,
+		MaxResponseHeaderBytes: maxAnswer,
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        90 * time.Second,
+		DisableCompression:     true,
 	}
 	c := resty.New().SetTransport(transport).
 		SetRedirectPolicy(resty.NoRedirectPolicy()). // a redirect is a failure
-		SetResponseBodyLimit(maxAnswer).
+		SetDoNotParseResponse(true).                 // its size is the receiver's choice
 		SetHeader("User-Agent", applicationName).
 		SetDisableWarn(true).
 		SetLogger(silent{})
@@ -62,8 +75,9 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.Reason }
 
-// send makes one attempt. nil means that the receiver acknowledged.
-func (s *Sender) send(ctx context.Context, d Destination, del delivery) error {
+// send makes one attempt and returns the status that the receiver
+// acknowledged with.
+func (s *Sender) send(ctx context.Context, d Destination, del delivery) (status int, err error) {
 	timeout := time.Duration(d.TimeoutSeconds) * time.Second
 	if timeout == 0 {
 		timeout = 30 * time.Second
@@ -82,48 +96,38 @@ func (s *Sender) send(ctx context.Context, d Destination, del delivery) error {
 	if d.Secret != "" {
 		key, err := signingKey(d.Secret)
 		if err != nil {
-			return &Failure{Reason: "the destination's secret " + err.Error()}
+			return 0, &Failure{Reason: "the destination's secret " + err.Error()}
 		}
 		r.SetHeader("webhook-signature", signature(key, del.ID, at, del.Body))
 	}
 	answer, err := r.Post(d.URL)
-	return s.judge(answer, err)
+	if answer != nil && answer.RawResponse != nil {
+		// Read to its end, the connection can be used again. That the answer is
+		// cut off does not matter, nor what it says: its status came first.
+		_, _ = io.CopyN(io.Discard, answer.RawBody(), maxAnswer)
+		_ = answer.RawBody().Close()
+	}
+	if err := s.judge(answer, err); err != nil {
+		return 0, err
+	}
+	return answer.StatusCode(), nil
 }
 
+// judge says what an answer means; its body may have been closed.
 func (s *Sender) judge(answer *resty.Response, err error) error {
 	if answer == nil || answer.StatusCode() == 0 {
 		return &Failure{Reason: reason(err)}
 	}
 	status := answer.StatusCode()
-	if status >= 200 && status < 300 && (err == nil || errors.Is(err, resty.ErrResponseBodyTooLarge)) {
-		return nil // what it says beside its status does not matter
+	if status >= 200 && status < 300 {
+		return nil
 	}
-	if err != nil && status < 300 {
-		return &Failure{Status: status, Reason: reason(err)}
-	}
-	f := &Failure{Status: status, Reason: fmt.Sprintf("the endpoint answered %d %s", status, http.StatusText(status)), Gone: status == http.StatusGone}
+	f := &Failure{Status: status, Reason: strings.TrimSpace(fmt.Sprintf("the endpoint answered %d %s", status, http.StatusText(status))), Gone: status == http.StatusGone}
 	if status >= 300 && status < 400 {
 		f.Reason += "; redirects are not followed"
 	}
 	f.RetryAfter = retryAfterHeader(answer.Header().Get("Retry-After"), s.now())
 	return f
-}
-
-// reason words an error of the transport without the URL, which may hold a
-// secret.
-func reason(err error) string {
-	switch {
-	case errors.Is(err, ErrForbiddenAddress):
-		return ErrForbiddenAddress.Error()
-	case errors.Is(err, context.DeadlineExceeded):
-		return "the endpoint did not answer in time"
-	case err == nil:
-		return "the endpoint gave no answer"
-	}
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
-		err = inner // the innermost says what went wrong and names no URL
-	}
-	return "the endpoint cannot be reached: " + err.Error()
 }
 
 // longestRetryAfter bounds what an endpoint can ask for.
@@ -132,7 +136,7 @@ const longestRetryAfter = time.Hour
 func retryAfterHeader(h string, now time.Time) time.Duration {
 	d := time.Duration(0)
 	if s, err := strconv.Atoi(h); err == nil {
-		d = time.Duration(s) * time.Second
+		d = time.Duration(max(0, min(s, int(longestRetryAfter/time.Second)))) * time.Second
 	} else if at, err := http.ParseTime(h); err == nil {
 		d = at.Sub(now)
 	}
