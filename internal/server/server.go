@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
@@ -51,7 +52,8 @@ type Config struct {
 	// PublicURL is the scheme and host that clients use; "" to take it from
 	// requests, and from Listen for what the server sends by itself.
 	PublicURL string
-	// MaxBody is the most bytes of a FHIR resource; 0 for 50 MiB.
+	// MaxBody is the most bytes of a FHIR resource; 0 for 50 MiB, and never
+	// more than the store takes.
 	MaxBody int64
 	Logger  *slog.Logger
 	Version string
@@ -69,6 +71,8 @@ type Server struct {
 	base        string
 }
 
+const defaultMaxBody = 50 << 20
+
 // leaseLife is how long another instance waits before it takes over from one
 // that is gone.
 const leaseLife = 8 * time.Second
@@ -76,7 +80,10 @@ const leaseLife = 8 * time.Second
 // Open opens the store and listens. Nothing is served before Run.
 func Open(ctx context.Context, c Config) (*Server, error) {
 	if c.MaxBody == 0 {
-		c.MaxBody = 50 << 20
+		c.MaxBody = defaultMaxBody
+	}
+	if c.MongoDBURI != "" {
+		c.MaxBody = min(c.MaxBody, mongo.LargestBody)
 	}
 	if c.Sandbox {
 		if err := onlyLoopback(c.Listen); err != nil {
@@ -191,7 +198,13 @@ func (s *Server) build(ctx context.Context) error {
 		Operations: x.Operations(), Now: now, NewID: newID, Logger: c.Logger, Version: c.Version,
 	})
 	redox := exchange.NewRedoxAPI(x)
-	redox.Allowed = authority.Source
+	redox.Allowed = func(c *gin.Context, source string) error {
+		err := authority.Source(c, source)
+		if errors.Is(err, auth.ErrUnauthorized) {
+			return exchange.ErrUnknownSource // a foreign source is answered like one that is not there
+		}
+		return err
+	}
 	if c.Sandbox {
 		redox.DefaultSource = exchange.DefaultSourceID(tenant.Of(SandboxOrganization, tenant.Environments[0]))
 	}

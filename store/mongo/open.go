@@ -46,14 +46,16 @@ type Options struct {
 	monitor *event.CommandMonitor // for tests that count round trips
 }
 
-const maxMaxBody = 12 << 20
+// LargestBody is the most that Options.MaxBody can be: MongoDB takes documents
+// of 16 MiB, which hold keys beside the body.
+const LargestBody = 12 << 20
 
 func (o *Options) complete() error {
 	if o.URI == "" {
 		return errors.New("store/mongo: no URI")
 	}
-	if o.MaxBody < 0 || o.MaxBody > maxMaxBody {
-		return fmt.Errorf("store/mongo: bodies of %d bytes cannot be stored, at most %d", o.MaxBody, maxMaxBody)
+	if o.MaxBody < 0 || o.MaxBody > LargestBody {
+		return fmt.Errorf("store/mongo: bodies of %d bytes cannot be stored, at most %d", o.MaxBody, LargestBody)
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = defaultMaxBody
