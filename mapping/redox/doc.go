@@ -15,5 +15,17 @@
 //	})
 //	data, err := redox.Marshal(m)
 //
+// [Message.ToFHIR] says a message in FHIR and [FromFHIR] says it in the data
+// model again; [FromWriteback] reads what an app sends back. What FHIR has no
+// element for goes into extensions (see rest.go), so that a message comes back
+// as it was, but for:
+//
+//   - null, "", [] and {}, which are absent;
+//   - times, which come back as the same instant in ISO 8601 with an offset;
+//   - IsDeceased, which is true where there is a DeathDateTime.
+//
+// One record can have several entries in a message: a place named with its
+// type and without, for example. Their identity says that they are one.
+//
 // Everything is pure: no I/O, no clock, no state.
 package redox

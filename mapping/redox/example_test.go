@@ -1,6 +1,7 @@
 package redox_test
 
 import (
+	"errors"
 	"fmt"
 	"log"
 
@@ -33,8 +34,11 @@ func ExampleNewMessage() {
 
 func ExampleParse() {
 	_, err := redox.Parse([]byte(`{"Meta": {"DataModel": "Scheduling", "EventType": "New"}, "Visit": {"Duration": "30", "Location": {"Department": "A"}}}`))
-	for _, problem := range err.(redox.Errors) {
-		fmt.Println(problem.Text)
+	var problems redox.Errors
+	if errors.As(err, &problems) {
+		for _, problem := range problems {
+			fmt.Println(problem.Text)
+		}
 	}
 	// Output:
 	// Visit.Duration must be a number in Scheduling:New

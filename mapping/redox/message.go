@@ -2,6 +2,7 @@ package redox
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"reflect"
 
@@ -53,7 +54,25 @@ func NewMessage(body Body) (*Message, error) {
 // strict about the shape and reports all problems at once as Errors; it is
 // tolerant where real messages are loose: null and missing are the same,
 // members that the catalogue does not know are kept.
-func Parse(data []byte) (*Message, error) { return parse(data, false) }
+func Parse(data []byte) (*Message, error) {
+	var head struct {
+		Meta struct {
+			DataModel jsontext.Value
+			EventType jsontext.Value
+		}
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	// Only the names are wanted here, so a Meta of a wrong type is no concern
+	// yet; broken JSON is.
+	if err := json.UnmarshalDecode(d, &head); err != nil && !isSemantic(err) {
+		return nil, one(ErrSyntax, "", syntaxText(d, err))
+	}
+	m, err := lookup(text(head.Meta.DataModel), text(head.Meta.EventType), false)
+	if err != nil {
+		return nil, err
+	}
+	return m.decode(data)
+}
 
 // ParseResponse reads a message that answers a query. The answer's Meta may
 // have the name of the response (BookedResponse) or still that of the query
@@ -69,29 +88,9 @@ func ParseResponse(data []byte, dataModel, event string) (*Message, error) {
 	return m.decode(data)
 }
 
-func parse(data []byte, responses bool) (*Message, error) {
-	var head struct {
-		Meta struct {
-			DataModel jsontext.Value
-			EventType jsontext.Value
-		}
-	}
-	d := jsontext.NewDecoder(bytes.NewReader(data))
-	// Only the names are wanted here, so a Meta of a wrong type is no concern
-	// yet; broken JSON is.
-	if err := json.UnmarshalDecode(d, &head); err != nil && !isSemantic(err) {
-		return nil, one(ErrSyntax, "", syntaxText(d, err))
-	}
-	m, err := lookup(text(head.Meta.DataModel), text(head.Meta.EventType), responses)
-	if err != nil {
-		return nil, err
-	}
-	return m.decode(data)
-}
-
 func isSemantic(err error) bool {
-	_, semantic := err.(*json.SemanticError)
-	return semantic
+	var semantic *json.SemanticError
+	return errors.As(err, &semantic)
 }
 
 func text(v jsontext.Value) string {
@@ -154,7 +153,7 @@ func (m *Message) decode(data []byte) (*Message, error) {
 	}
 	err := d.object(reflect.ValueOf(m.Body).Elem(), "")
 	if err == nil {
-		if _, end := d.ReadToken(); end != io.EOF {
+		if _, end := d.ReadToken(); !errors.Is(end, io.EOF) {
 			err = end
 			if end == nil {
 				return nil, one(ErrSyntax, "", "Invalid JSON - something follows the message")

@@ -45,10 +45,10 @@ func (w *writer) demographics(d Demographics, p *patientpb.Patient) {
 	}
 	telecom, rest := w.telecom(take(&d.PhoneNumber), office, &d.EmailAddresses)
 	p.Telecom = telecom
-	p.MaritalStatus = w.maritalStatus(take(&d.MaritalStatus))
+	p.MaritalStatus = maritalStatus(take(&d.MaritalStatus))
 	p.Deceased = w.deceased(&d)
 	p.Communication = language(take(&d.Language))
-	p.Extension = append(p.Extension, w.race(take(&d.Race))...)
+	p.Extension = append(p.Extension, race(take(&d.Race))...)
 	p.Extension = append(p.Extension, ethnicity(take(&d.IsHispanic))...)
 	if r := take(&d.Religion); r != "" {
 		p.Extension = append(p.Extension, conceptExtension(religionExtension, inWords(r)))
@@ -141,7 +141,7 @@ func genderCode(v codes_go_proto.AdministrativeGenderCode_Value) string {
 	return ""
 }
 
-func (w *writer) maritalStatus(word string) *dtpb.CodeableConcept {
+func maritalStatus(word string) *dtpb.CodeableConcept {
 	code := maritalStatuses.code(word)
 	switch code {
 	case "":
@@ -215,17 +215,19 @@ func readLanguage(in []*patientpb.Patient_Communication) string {
 }
 
 // race makes the us-core-race extension; its text is the word of the message.
-func (w *writer) race(word string) []*dtpb.Extension {
+func race(word string) []*dtpb.Extension {
 	if word == "" {
 		return nil
 	}
 	e := &dtpb.Extension{Url: uri(raceExtension)}
-	if code := races.code(word); code != "" {
-		e.Extension = append(e.Extension, codingExtension("ombCategory", coding(cdcRace, code, races.word(code))))
-	} else if code := otherRaces.code(word); code != "" {
-		e.Extension = append(e.Extension, codingExtension("detailed", coding(cdcRace, code, otherRaces.word(code))))
-	} else if code := unknownRaces.code(word); code != "" {
-		e.Extension = append(e.Extension, codingExtension("ombCategory", coding(nullFlavor, code, "unknown")))
+	category, other, unknown := races.code(word), otherRaces.code(word), unknownRaces.code(word)
+	switch {
+	case category != "":
+		e.Extension = append(e.Extension, codingExtension("ombCategory", coding(cdcRace, category, races.word(category))))
+	case other != "":
+		e.Extension = append(e.Extension, codingExtension("detailed", coding(cdcRace, other, otherRaces.word(other))))
+	case unknown != "":
+		e.Extension = append(e.Extension, codingExtension("ombCategory", coding(nullFlavor, unknown, "unknown")))
 	}
 	e.Extension = append(e.Extension, &dtpb.Extension{Url: uri("text"), Value: stringValue(word)})
 	return []*dtpb.Extension{e}

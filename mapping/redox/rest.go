@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 )
@@ -17,7 +16,10 @@ import (
 //
 //	<base>/StructureDefinition/<Object>.<Member>
 //
-// with the member's own type: valueString, valueDecimal, valueBoolean,
+// The object is the Redox type, Visit or Provider, and not the data model or
+// the path: the same thing has the same URL whichever message brings it, so
+// that two messages about one record do not leave it with two extensions.
+// A member is kept with its own type: valueString, valueDecimal, valueBoolean,
 // valueDateTime, valueDate; an object is a complex extension with an extension
 // for every member, a list repeats. Two names are special: <Object>.Unknown
 // has members that no data model knows, as JSON text, and Redox's own
@@ -295,13 +297,4 @@ func named(extensions []*dtpb.Extension) (out []*dtpb.Extension) {
 		}
 	}
 	return out
-}
-
-// rawMember reads one string member of a JSON object.
-func rawMember(v jsontext.Value, name string) string {
-	var object map[string]jsontext.Value
-	if json.Unmarshal(v, &object) != nil {
-		return ""
-	}
-	return text(object[name])
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/internal/sharedtest"
 	"github.com/fhirfacade/fhirfacade/mapping"
 )
@@ -37,6 +38,9 @@ func throughRapid(t fatal, m *Message) (*mapping.Message, *Message) {
 		data, err := mapping.MarshalResource(e.Resource)
 		if err != nil {
 			t.Fatalf("%s: %v", mapping.TypeName(e.Resource), err)
+		}
+		for _, issue := range conformance.ValidateStructure(data) {
+			t.Fatalf("%s is not valid: %+v\n%s", mapping.TypeName(e.Resource), issue, data)
 		}
 		c, err := mapping.UnmarshalResource(data)
 		if err != nil {
@@ -179,7 +183,7 @@ var fillings = map[string]map[string][]string{
 func everyField(model, event string, fields []catalogueField, words map[string][]string) map[string]any {
 	root := map[string]any{}
 	n := 0
-	value := func(f catalogueField, kind string, item int) any {
+	value := func(f catalogueField, kind string) any {
 		n++
 		last := strings.TrimSuffix(f.Path[strings.LastIndexByte(f.Path, '.')+1:], "[]")
 		switch {
@@ -220,9 +224,9 @@ func everyField(model, event string, fields []catalogueField, words map[string][
 		case f.Type == "array" && f.Items == "object":
 			object[name] = []any{map[string]any{}, map[string]any{}}
 		case f.Type == "array":
-			object[name] = []any{value(f, f.Items, 0), value(f, f.Items, 1)}
+			object[name] = []any{value(f, f.Items), value(f, f.Items)}
 		default:
-			object[name] = value(f, f.Type, 0)
+			object[name] = value(f, f.Type)
 		}
 	}
 	for _, f := range fields {

@@ -1,7 +1,6 @@
 package redox
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	headerpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/message_header_go_proto"
 	patientpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/patient_go_proto"
 
+	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/mapping"
 )
 
@@ -80,8 +80,7 @@ func FromWriteback(in Writeback, o Options) (*Message, error) {
 func openBundle(data []byte) (*mapping.Message, error) {
 	c, err := mapping.UnmarshalResource(data)
 	if err != nil {
-		where := elementOf(err)
-		return nil, one(ErrValue, where, "Not valid FHIR R4 - "+where)
+		return nil, invalid(data)
 	}
 	b := c.GetBundle()
 	if b == nil {
@@ -113,22 +112,23 @@ func openBundle(data []byte) (*mapping.Message, error) {
 	return m, nil
 }
 
-// elementPath is where the FHIR library says that something is wrong. Its
-// texts repeat values, so only the path is taken.
-var (
-	elementPath  = regexp.MustCompile(`error at "([A-Za-z0-9_.()\[\]]+)"`)
-	missingField = regexp.MustCompile(`missing required field "([A-Za-z0-9]+)"`)
-)
-
-func elementOf(err error) string {
-	path := "Bundle"
-	if m := elementPath.FindStringSubmatch(err.Error()); m != nil {
-		path = m[1]
+// invalid names the elements that are not valid FHIR. Their values stay out of
+// the texts.
+func invalid(data []byte) Errors {
+	var problems Errors
+	for _, issue := range conformance.ValidateStructure(data) {
+		if issue.Severity == conformance.SeverityError || issue.Severity == conformance.SeverityFatal {
+			where := issue.Expression
+			if where == "" {
+				where = "Bundle"
+			}
+			problems = append(problems, problem(ErrValue, where, "Not valid FHIR R4 - "+where+" ("+string(issue.Code)+")"))
+		}
 	}
-	if m := missingField.FindStringSubmatch(err.Error()); m != nil {
-		path += "." + m[1]
+	if len(problems) == 0 {
+		problems = Errors{problem(ErrValue, "Bundle", "Not valid FHIR R4 - Bundle")}
 	}
-	return path
+	return problems
 }
 
 func readHeader(b *crpb.Bundle, h *headerpb.MessageHeader, m *mapping.Message) {

@@ -165,8 +165,8 @@ func TestWritebackErrors(t *testing.T) {
 		{"another type of bundle", "", func(b map[string]any) { b["type"] = "batch" }, ErrWriteback, "Bundle.type", "Bundle.type must be message"},
 		{"a patient without a number", "$patient-create", drop("Patient", "identifier"), ErrRequired, "Patient.Identifiers",
 			"Required field missing - Patient.Identifiers in PatientAdmin:NewPatient"},
-		{"not valid", "", func(b map[string]any) { resource(b, "Patient")["birthDate"] = "Jane Doe" }, ErrValue, "Bundle.entry[2].resource.Patient.birthDate", "Not valid FHIR R4 - "},
-		{"not valid either", "", drop("Appointment", "status"), ErrValue, "Bundle.entry[1].resource.appointment.status", "Not valid FHIR R4 - "},
+		{"not valid", "", func(b map[string]any) { resource(b, "Patient")["birthDate"] = "Jane Doe" }, ErrValue, "Bundle.entry[2].resource.birthDate", "Not valid FHIR R4 - "},
+		{"not valid either", "", drop("Appointment", "status"), ErrValue, "Bundle.entry[1].resource.status", "Not valid FHIR R4 - "},
 		{"unknown operation", "$appointment-eat", nil, ErrNotTranslated, "", "Operation not supported - $appointment-eat"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
