@@ -77,8 +77,8 @@ func (c *clock) After(d time.Duration) <-chan time.Time {
 	return tm.ch
 }
 
-// advance lets time pass.
-func (c *clock) advance(d time.Duration) {
+// advance lets time pass and returns how many timers it fired.
+func (c *clock) advance(d time.Duration) (fired int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
@@ -88,9 +88,30 @@ func (c *clock) advance(d time.Duration) {
 			rest = append(rest, tm)
 		} else {
 			tm.ch <- c.now
+			fired++
 		}
 	}
 	c.timers = rest
+	return fired
+}
+
+// awaitAny waits until somebody waits for a timer, or done says yes.
+func (c *clock) awaitAny(t testing.TB, done func() bool) {
+	t.Helper()
+	limit := time.After(patience)
+	for {
+		c.mu.Lock()
+		asked, found := c.asked, len(c.timers) > 0
+		c.mu.Unlock()
+		if found || done() {
+			return
+		}
+		select {
+		case <-asked:
+		case <-limit:
+			t.Fatal("nobody asked for a timer")
+		}
+	}
 }
 
 // await waits until somebody waits for a timer of d.
@@ -160,14 +181,15 @@ func openStore(t testing.TB, c *clock) store.Store {
 
 // newWorld makes an engine on a store. Its queues are started by reconcile or
 // Run and stopped at the end of the test.
-func newWorld(t testing.TB, s store.Store, c *clock, owner string) *world {
+// Its leases are those of the only process unless shared.
+func newWorld(t testing.TB, s store.Store, c *clock, owner string, shared bool) *world {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &world{
 		t: t, store: s, clock: c, ctx: ctx, logs: &lockedBuffer{},
 		attempts: make(chan Transmission, 1<<14), alerts: make(chan Transmission, 1<<10), messages: map[string][]byte{},
 	}
-	leases, err := lease.New(s, lease.Options{Owner: owner, TTL: leaseTTL, Now: c.Now, After: c.After})
+	leases, err := lease.New(s, lease.Options{Owner: owner, TTL: leaseTTL, Now: c.Now, After: c.After, Exclusive: !shared})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +218,7 @@ func newWorld(t testing.TB, s store.Store, c *clock, owner string) *world {
 
 func newTestWorld(t testing.TB) *world {
 	c := newClock()
-	return newWorld(t, openStore(t, c), c, "a")
+	return newWorld(t, openStore(t, c), c, "a", false)
 }
 
 // subscribe makes a verified destination at url and a subscription to it.
@@ -311,6 +333,13 @@ func newReceiver(t testing.TB, answer func(n int, w http.ResponseWriter, r *http
 	}))
 	t.Cleanup(rc.Close)
 	return rc
+}
+
+// nameIn is the name of the event in a request.
+func nameIn(r *http.Request) string {
+	var m struct{ Name string }
+	_ = json.NewDecoder(r.Body).Decode(&m)
+	return m.Name
 }
 
 func statuses(codes ...int) func(int, http.ResponseWriter, *http.Request) {

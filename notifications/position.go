@@ -25,26 +25,31 @@ type Position struct {
 	// version never starts over and a queue that runs on unaware, on another
 	// instance, can never write to a later subscription of the same id.
 	Deleted bool `json:"deleted,omitempty"`
+	// Revision is the last one of a deleted subscription, from which a later
+	// one of the same id counts on.
+	Revision int64 `json:"revision,omitempty"`
 }
 
 // errDeleted: the subscription was deleted while its queue ran.
 var errDeleted = errors.New("the subscription was deleted")
 
-// place puts a new subscription behind head.
-func (r *Registry) place(ctx context.Context, t store.Tenant, id string, head int64) error {
-	return r.move(ctx, t, id, func(p *Position, exists bool) error {
+// place puts a new subscription behind head. It returns the revision that an
+// earlier one of the same id came to.
+func (r *Registry) place(ctx context.Context, t store.Tenant, id string, head int64) (revision int64, err error) {
+	err = r.move(ctx, t, id, func(p *Position, exists bool) error {
 		if exists { // of a deleted subscription of this id
 			p.Round++
 		}
-		p.Seq, p.Deleted = head, false
+		p.Seq, p.Deleted, revision = head, false, p.Revision
 		return nil
 	})
+	return revision, err
 }
 
 // abandon ends the position of a deleted subscription.
-func (r *Registry) abandon(ctx context.Context, t store.Tenant, id string) error {
+func (r *Registry) abandon(ctx context.Context, t store.Tenant, id string, revision int64) error {
 	return r.move(ctx, t, id, func(p *Position, _ bool) error {
-		p.Deleted = true
+		p.Deleted, p.Revision = true, max(p.Revision, revision)
 		return nil
 	})
 }

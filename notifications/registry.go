@@ -98,9 +98,11 @@ func (r *Registry) Subscriptions(ctx context.Context, t store.Tenant) ([]Subscri
 func (r *Registry) PutSubscription(ctx context.Context, t store.Tenant, s Subscription, head int64) error {
 	_, err := r.edit(ctx, t, s.ID, func(old *Subscription, exists bool) error {
 		if !exists {
-			if err := r.place(ctx, t, s.ID, head); err != nil {
+			revision, err := r.place(ctx, t, s.ID, head)
+			if err != nil {
 				return err
 			}
+			old.Revision = revision
 		}
 		status, reason, revision := old.Status, old.Reason, old.Revision
 		*old = s
@@ -163,14 +165,19 @@ func (r *Registry) edit(ctx context.Context, t store.Tenant, id string, change f
 // DeleteSubscription removes a subscription; what it has not delivered will
 // not be.
 func (r *Registry) DeleteSubscription(ctx context.Context, t store.Tenant, id string) error {
-	if store.CheckItem(kindSubscription, id, nil) != nil {
-		return nil // it cannot exist
+	s, err := r.Subscription(ctx, t, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
 	}
-	if err := r.items.DeleteItem(ctx, t, kindSubscription, id, store.ItemAny); err != nil {
+	if err != nil {
 		return err
 	}
 	defer r.signal()
-	return r.abandon(ctx, t, id)
+	// The position first: it keeps every queue, wherever it runs, from going on.
+	if err := r.abandon(ctx, t, id, s.Revision); err != nil {
+		return err
+	}
+	return r.items.DeleteItem(ctx, t, kindSubscription, id, store.ItemAny)
 }
 
 func get[T any](ctx context.Context, items store.Items, t store.Tenant, kind, id string) (T, error) {
