@@ -3,16 +3,19 @@ package exchange
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
+	"github.com/fhirfacade/fhirfacade/mapping/redox"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
 // merge lays what a message says of a record over what is known of it. A
 // member that the message leaves out is kept; one that it has replaces the
-// known one. Identifiers and extensions are joined: other messages and other
-// systems have added theirs.
+// known one, unless the message only assumes it, as FHIR requires a value that
+// the message does not have. Identifiers and extensions are joined: other
+// messages and other systems have added theirs.
 //
 // Both texts are resources in JSON; known is nil for a new record. The result
 // has the record's id.
@@ -38,25 +41,80 @@ func merge(d *conformance.Definitions, known, said []byte, ref store.Ref) ([]byt
 		if isEnvelope(m) {
 			continue
 		}
-		now, ok := doc.Root().Member(m.Name())
+		// A primitive and its underscore sibling are one element.
+		name := strings.TrimPrefix(m.Name(), "_")
+		was, now := property(old.Root(), name), property(doc.Root(), name)
 		switch {
-		case !ok && !replacedChoice(d, ref.Type, m.Name(), doc.Root()):
+		case !now.exists():
+			if !replacedChoice(d, ref.Type, name, doc.Root()) {
+				out.add(m.RawName(), m.Raw())
+			}
+		case now.assumed() && !was.assumed():
 			out.add(m.RawName(), m.Raw())
-		case !ok:
 		case m.NameIs("identifier"):
-			out.add(m.RawName(), union(m, now, sameIdentifier))
+			out.add(m.RawName(), union(m, now.value, sameIdentifier))
 		case m.NameIs("extension"):
-			out.add(m.RawName(), union(m, now, sameExtension))
+			out.add(m.RawName(), union(m, now.value, sameExtension))
 		default:
-			out.add(m.RawName(), now.Raw())
+			if v, ok := doc.Root().Member(m.Name()); ok {
+				out.add(m.RawName(), v.Raw())
+			}
 		}
 	}
 	for m := range doc.Root().Members() {
-		if _, ok := old.Root().Member(m.Name()); !ok && !isEnvelope(m) {
-			out.add(m.RawName(), m.Raw())
+		if _, ok := old.Root().Member(m.Name()); ok || isEnvelope(m) {
+			continue
 		}
+		name := strings.TrimPrefix(m.Name(), "_")
+		if was := property(old.Root(), name); was.exists() && !was.assumed() && property(doc.Root(), name).assumed() {
+			continue // the known value was kept, and without the mark
+		}
+		out.add(m.RawName(), m.Raw())
 	}
 	return out.close(), nil
+}
+
+// element is a member with its underscore sibling.
+type element struct{ value, underscore rawjson.Node }
+
+func property(root rawjson.Node, name string) element {
+	v, u := root.Property(name)
+	return element{v, u}
+}
+
+func (e element) exists() bool { return e.value.Exists() || e.underscore.Exists() }
+
+// assumed reports whether the element is marked as one that the message did
+// not say; see redox.Assumed.
+func (e element) assumed() bool {
+	return marked(e.underscore, markDepth) || marked(e.value, markDepth)
+}
+
+// markDepth is how far below an element its mark may stand: on the actor of
+// the only participant.
+const markDepth = 3
+
+func marked(n rawjson.Node, depth int) bool {
+	if depth == 0 {
+		return false
+	}
+	extensions, _ := n.Member("extension")
+	for x := range extensions.Elements() {
+		if u, ok := x.Member("url"); ok && strings.HasSuffix(u.String(), "/StructureDefinition/"+redox.Assumed) {
+			return true
+		}
+	}
+	for m := range n.Members() {
+		if m.Kind() == rawjson.KindObject && marked(m, depth-1) {
+			return true
+		}
+	}
+	if n.Len() == 1 {
+		for only := range n.Elements() {
+			return marked(only, depth-1)
+		}
+	}
+	return false
 }
 
 // isEnvelope: what newObject writes itself.
