@@ -14,7 +14,7 @@ help: ## List the targets.
 
 .PHONY: build
 build: ## Build bin/fhirfacade.
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/fhirfacade ./cmd/fhirfacade
+	go build -ldflags '$(LDFLAGS)' -o bin/fhirfacade ./cmd/fhirfacade
 
 .PHONY: run
 run: build ## Build and start a sandbox server on 127.0.0.1:8080, data in ./data.
