@@ -7,6 +7,8 @@ GOLANGCI   = v2.15.0
 GOVULN     = v1.1.4
 FUZZTIME  ?= 20s
 BENCH     ?= .
+KILLS     ?= 200
+SEED      ?=
 
 .PHONY: help
 help: ## List the targets.
@@ -31,6 +33,10 @@ test: ## Run all tests, those on MongoDB included where one can be had.
 .PHONY: race
 race: ## Run the tests of our own packages under the race detector.
 	@scripts/test -race -short
+
+.PHONY: crash
+crash: ## Kill the real program KILLS (200) times on both engines and check that nothing is lost; SEED repeats a run.
+	@scripts/crash $(KILLS) $(SEED)
 
 .PHONY: lint
 lint: $(CACHE)/bin/golangci-lint-$(GOLANGCI) ## Check formatting, vet, import directions and the module graph.
