@@ -261,14 +261,7 @@ func (r *run) fill(ctx context.Context, changes []Change) ([]*work, error) {
 			if w.record.undelivered() {
 				return nil // this change waits: there is nothing to fill yet
 			}
-			if calling.Err() != nil {
-				w.err = context.Cause(calling)
-				return nil
-			}
-			w.container, w.err = r.connector.Fill(calling, r.action, c, &r.cache)
-			if w.err != nil && calling.Err() != nil {
-				w.err = context.Cause(calling)
-			}
+			w.container, w.err = r.fillOne(calling, c)
 			if concernsAll(w.err) {
 				stop(w.err) // the others' calls would fare no better
 			}
@@ -279,4 +272,17 @@ func (r *run) fill(ctx context.Context, changes []Change) ([]*work, error) {
 		return nil, err
 	}
 	return batch, ctx.Err()
+}
+
+// fillOne makes the call for one change. Where the calls were stopped its
+// error is why: its own would say only that it was cut short.
+func (r *run) fillOne(calling context.Context, c Change) (Container, error) {
+	if calling.Err() != nil {
+		return Container{}, context.Cause(calling)
+	}
+	container, err := r.connector.Fill(calling, r.action, c, &r.cache)
+	if err != nil && calling.Err() != nil {
+		err = context.Cause(calling)
+	}
+	return container, err
 }

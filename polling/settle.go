@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/store"
@@ -45,7 +46,7 @@ func (r *run) settleLinked(ctx context.Context, w *work, links []Change) error {
 		if err != nil {
 			return err
 		}
-		before.LinkedFrom = append(known, links...)
+		before.LinkedFrom = slices.Concat(known, links)
 	}
 	id := r.messageID(rec, hash)
 	message, err := r.connector.Message(r.action, id, w.container, before)

@@ -138,7 +138,7 @@ func (b *batch) plan(ctx context.Context, c *Commit) (Outcome, error) {
 				return Outcome{Err: ErrTooLarge}, nil
 			}
 			if err := checkKeys(content.Keys); err != nil {
-				return Outcome{Err: err}, nil
+				return Outcome{Err: err}, nil //nolint:nilerr // refuses this commit; the batch goes on
 			}
 			w.Body, w.Keys = content.Body, SortKeys(content.Keys)
 		}

@@ -2,6 +2,7 @@ package rawjson
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"math/bits"
 	"slices"
@@ -267,11 +268,11 @@ func (d *Document) failUTF8(data []byte, maxDepth int) error {
 	}
 	err := d.scanValid(data[:bad], maxDepth)
 	d.data = data
-	if e, ok := err.(*Error); ok && e.Reason != UnexpectedEnd {
+	if e, ok := errors.AsType[*Error](err); ok && e.Reason != UnexpectedEnd {
 		return e
 	}
 	path := ""
-	if e, ok := err.(*Error); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		path = e.Path
 	}
 	line, column := LineColumn(data, bad)

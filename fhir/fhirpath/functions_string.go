@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"html"
 	"regexp"
 	"regexp/syntax"
@@ -164,7 +165,7 @@ func (p *parser) prepare(c *callNode) error {
 }
 
 func regexpProblem(err error) string {
-	if e, ok := err.(*syntax.Error); ok {
+	if e, ok := errors.AsType[*syntax.Error](err); ok {
 		return e.Code.String()
 	}
 	return "cannot be compiled"

@@ -12,7 +12,7 @@ import (
 // process is a running fhirfacade.
 type process struct {
 	cmd  *exec.Cmd
-	done chan error
+	done chan struct{} // closed when it has ended
 	log  *os.File
 }
 
@@ -22,13 +22,16 @@ func (d *demo) run(name string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(d.o.Program, args...) //nolint:gosec,noctx // the program itself; stop ends it
+	cmd := exec.Command(d.o.Program, args...) //nolint:noctx // the program itself; stop ends it
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	p := &process{cmd: cmd, done: make(chan error, 1), log: log}
-	go func() { p.done <- cmd.Wait() }()
+	p := &process{cmd: cmd, done: make(chan struct{}), log: log}
+	go func() {
+		defer close(p.done)
+		_ = cmd.Wait() // how it ended is in its log
+	}()
 	d.processes = append(d.processes, p)
 	return nil
 }

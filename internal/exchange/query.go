@@ -2,7 +2,9 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +46,7 @@ const maxAnswers = 1000
 // number or of patients.
 func (x *Exchange) booked(ctx context.Context, t store.Tenant, o redox.Options, m *redox.Message) (redox.Body, error) {
 	ask := m.Body.(*redox.Scheduling)
-	params := []search.Parameter{{Name: "status", Value: "booked,arrived,pending"}, {Name: "_count", Value: "1000"}, {Name: "_sort", Value: "date"}}
+	params := []search.Parameter{{Name: "status", Value: "booked,arrived,pending"}, {Name: "_count", Value: strconv.Itoa(maxAnswers)}, {Name: "_sort", Value: "date"}}
 	if ask.StartDateTime != "" {
 		params = append(params, search.Parameter{Name: "date", Value: "ge" + escape(ask.StartDateTime)})
 	}
@@ -70,7 +72,8 @@ func (x *Exchange) booked(ctx context.Context, t store.Tenant, o redox.Options, 
 		return nil, err
 	}
 	if found.Next != nil {
-		return nil, failure(http.StatusBadRequest, moduleDataModels, "More than 1000 appointments match. Narrow StartDateTime and EndDateTime down.")
+		return nil, failure(http.StatusBadRequest, moduleDataModels,
+			fmt.Sprintf("More than %d appointments match. Narrow StartDateTime and EndDateTime down.", maxAnswers))
 	}
 	meta := *m.Meta()
 	meta.EventType = m.EventType + "Response"

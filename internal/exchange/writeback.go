@@ -125,7 +125,7 @@ func (x *Exchange) translate(ctx context.Context, t store.Tenant, src Source, op
 func (x *Exchange) previousStart(ctx context.Context, t store.Tenant, bundle []byte) (time.Time, error) {
 	doc, err := rawjson.Parse(bundle, nil)
 	if err != nil || doc.Root().Kind() != rawjson.KindObject {
-		return time.Time{}, nil // FromWriteback words what is wrong with it
+		return time.Time{}, nil //nolint:nilerr // FromWriteback words what is wrong with it
 	}
 	var ids []search.Identifier
 	entries, _ := doc.Root().Member("entry")
@@ -160,7 +160,7 @@ func (x *Exchange) previousStart(ctx context.Context, t store.Tenant, bundle []b
 	}
 	at, err := time.Parse(time.RFC3339Nano, start.String())
 	if err != nil {
-		return time.Time{}, nil // of less precision than FHIR's instant: nothing to compare
+		return time.Time{}, nil //nolint:nilerr // of less precision than FHIR's instant: nothing to compare
 	}
 	return at, nil
 }

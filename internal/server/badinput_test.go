@@ -67,7 +67,7 @@ func TestBadFHIR(t *testing.T) {
 			"broken JSON":              {"POST", "/Patient", `{"resourceType":"Patient",`, 400, "line"},
 			"missing required element": {"POST", "/Appointment", `{"resourceType":"Appointment","participant":[{"status":"accepted"}]}`, 400, "Appointment.status"},
 			"another type in the body": {"POST", "/Patient", `{"resourceType":"Observation"}`, 400, "Observation"},
-			"unknown type in the URL":  {"GET", "/Pateint/1", "", 404, "Pateint"},
+			"unknown type in the URL":  {"GET", "/Patients/1", "", 404, "Patients"},
 			"unknown parameter":        {"GET", "/Patient?shoesize=9", "", 400, "shoesize"},
 			"unknown modifier":         {"GET", "/Patient?family:upside=x", "", 400, "upside"},
 			"bad date":                 {"GET", "/Appointment?date=yesterday", "", 400, "date"},

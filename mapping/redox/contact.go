@@ -1,6 +1,8 @@
 package redox
 
 import (
+	"slices"
+
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	patientpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/patient_go_proto"
 )
@@ -30,7 +32,7 @@ func (w *writer) contact(c Contact) *patientpb.Patient_Contact {
 	if relation := take(&c.RelationToPatient); relation != "" {
 		out.Relationship = append(out.Relationship, relationship(relation))
 	}
-	out.Extension = append(rest, w.rest("Contact", c)...)
+	out.Extension = slices.Concat(rest, w.rest("Contact", c))
 	return out
 }
 

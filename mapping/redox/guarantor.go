@@ -1,6 +1,8 @@
 package redox
 
 import (
+	"slices"
+
 	"github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	accountpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/account_go_proto"
@@ -70,7 +72,7 @@ func (w *writer) guarantor(g Guarantor, patient int) *accountpb.Account_Guaranto
 	}
 	telecom, rest := w.telecom(take(&g.PhoneNumber), business, &g.EmailAddresses)
 	out.Telecom = telecom
-	out.Extension = append(rest, w.rest("Guarantor", g)...) // Employer, Spouse, Type
+	out.Extension = slices.Concat(rest, w.rest("Guarantor", g)) // Employer, Spouse, Type
 	return &accountpb.Account_Guarantor{Party: w.ref(w.add(out, entry))}
 }
 

@@ -2,6 +2,7 @@ package redox
 
 import (
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -163,7 +164,7 @@ func (w *writer) practitioner(p Provider, unnamed mapping.Entry) int {
 			out.Address = []*dtpb.Address{a}
 		}
 		place, hasPlace := w.location(take(&p.Location))
-		out.Extension = append(rest, w.rest("Provider", p)...)
+		out.Extension = slices.Concat(rest, w.rest("Provider", p))
 		i := w.add(out, entry)
 		if hasPlace {
 			w.add(&rolepb.PractitionerRole{

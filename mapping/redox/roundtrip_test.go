@@ -84,7 +84,7 @@ var differences = []struct {
 	reason string
 	same   func(before, after string) bool
 }{
-	{"Slots.DateTime", "the same instant, written with T as ISO 8601 has it", func(a, b string) bool { return testOptions.same(a, b) }},
+	{"Slots.DateTime", "the same instant, written with T as ISO 8601 has it", testOptions.same},
 }
 
 // forgive makes the known differences equal.

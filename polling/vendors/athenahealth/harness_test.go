@@ -172,7 +172,6 @@ type world struct {
 	manager *polling.Manager
 	log     bytes.Buffer
 	action  polling.ActionConfig
-	stop    func()
 }
 
 type setup struct {

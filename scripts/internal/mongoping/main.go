@@ -24,15 +24,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: mongoping [-initiate host:port] URI")
 		os.Exit(2)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := run(ctx, flag.Arg(0), *initiate); err != nil {
+	if err := run(flag.Arg(0), *initiate); err != nil {
 		fmt.Fprintln(os.Stderr, "mongoping:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, uri, member string) (err error) {
+func run(uri, member string) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
 	if err != nil {
 		return err

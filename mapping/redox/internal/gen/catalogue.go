@@ -91,9 +91,7 @@ func readCatalogue(dir string) ([]*model, error) {
 			m.events = append(m.events, e)
 		}
 		sort.Slice(m.events, func(i, j int) bool { return m.events[i].name < m.events[j].name })
-		if err := m.union(); err != nil {
-			return nil, err
-		}
+		m.union()
 		for _, e := range m.events {
 			if e.Sample == "" {
 				continue
@@ -110,14 +108,14 @@ func readCatalogue(dir string) ([]*model, error) {
 
 // union builds one tree of all the model's events, or one of the requests and
 // one of the responses where a member changes its kind between them.
-func (m *model) union() error {
+func (m *model) union() {
 	m.body = &node{name: m.name, kind: "object", model: m.name}
 	var conflicts []*node
 	for _, e := range m.events {
 		conflicts = append(conflicts, m.body.add(e)...)
 	}
 	if len(conflicts) == 0 {
-		return nil
+		return
 	}
 	m.body = &node{name: m.name, kind: "object", model: m.name}
 	m.response = &node{name: m.name + "Response", kind: "object", model: m.name}
@@ -130,7 +128,6 @@ func (m *model) union() error {
 			n.kind, n.members = "raw", nil
 		}
 	}
-	return nil
 }
 
 // add merges an event's fields into the tree and returns the members whose
