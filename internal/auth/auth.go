@@ -13,7 +13,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/store"
+	"github.com/fhirfacade/fhirfacade/store/documents"
 )
 
 // Lifetimes of tokens (Redox: an access token lives 24 hours).
@@ -143,28 +143,21 @@ func (a *Auth) RequireToken(c *gin.Context) {
 }
 
 func (a *Auth) find(ctx context.Context, kind, secret string) (token, error) {
-	var t token
 	if secret == "" {
-		return t, ErrUnauthorized
+		return token{}, ErrUnauthorized
 	}
-	it, err := a.items.GetItem(ctx, store.System, kind, hash(secret))
+	t, err := documents.Get[token](ctx, a.items, store.System, kind, hash(secret))
 	if errors.Is(err, store.ErrNotFound) {
 		return t, ErrUnauthorized
 	}
-	if err != nil {
-		return t, err
-	}
-	return t, json.Unmarshal(it.Body, &t)
+	return t, err
 }
 
 // NewKey makes an API key for a source. The secret is shown this once.
 func (a *Auth) NewKey(ctx context.Context, source string) (key, secret string, err error) {
 	key, secret = random(), random()
-	b, err := json.Marshal(token{Source: source, Key: key, Secret: hash(secret)})
-	if err != nil {
-		return "", "", err
-	}
-	_, err = a.items.PutItem(ctx, store.System, store.Item{Kind: kindKey, ID: hash(key), Body: b}, 0)
+	kept := token{Source: source, Key: key, Secret: hash(secret)}
+	err = documents.Put(ctx, a.items, store.System, store.Item{Kind: kindKey, ID: hash(key)}, kept, 0)
 	return key, secret, err
 }
 
@@ -237,10 +230,6 @@ func (a *Auth) issue(c *gin.Context, key token, err error) {
 }
 
 func (a *Auth) keep(ctx context.Context, kind, secret string, key token, expires time.Time) error {
-	b, err := json.Marshal(token{Source: key.Source, Key: key.Key})
-	if err != nil {
-		return err
-	}
-	_, err = a.items.PutItem(ctx, store.System, store.Item{Kind: kind, ID: hash(secret), Body: b, Expires: expires}, 0)
-	return err
+	kept := token{Source: key.Source, Key: key.Key}
+	return documents.Put(ctx, a.items, store.System, store.Item{Kind: kind, ID: hash(secret), Expires: expires}, kept, 0)
 }

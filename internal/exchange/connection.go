@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/notifications"
 	"github.com/fhirfacade/fhirfacade/polling"
 	"github.com/fhirfacade/fhirfacade/store"
+	"github.com/fhirfacade/fhirfacade/store/documents"
 )
 
 // Connection is a vendor's API that is polled, as the JSON API has it.
@@ -123,25 +123,7 @@ func (cs *Connections) Apply(ctx context.Context) error {
 }
 
 func (cs *Connections) of(ctx context.Context, t store.Tenant) ([]Connection, error) {
-	all := []Connection{}
-	scan := store.ItemScan{Kind: kindConnection, Limit: 500}
-	for {
-		page, err := cs.x.o.Store.ScanItems(ctx, t, scan)
-		if err != nil {
-			return nil, err
-		}
-		for _, it := range page.Items {
-			var c Connection
-			if err := json.Unmarshal(it.Body, &c); err != nil {
-				return nil, err
-			}
-			all = append(all, c)
-		}
-		if page.Next == "" {
-			return all, nil
-		}
-		scan.After = page.Next
-	}
+	return documents.List[Connection](ctx, cs.x.o.Store, t, kindConnection)
 }
 
 func (c Connection) shown() Connection {
@@ -160,15 +142,7 @@ func (cs *Connections) list(r *adminRequest) (any, error) {
 }
 
 func (cs *Connections) load(r *adminRequest) (Connection, error) {
-	var c Connection
-	if store.CheckItem(kindConnection, r.Param("id"), nil) != nil {
-		return c, store.ErrNotFound
-	}
-	it, err := cs.x.o.Store.GetItem(r.Request.Context(), r.tenant, kindConnection, r.Param("id"))
-	if err != nil {
-		return c, err
-	}
-	return c, json.Unmarshal(it.Body, &c)
+	return documents.Get[Connection](r.Request.Context(), cs.x.o.Store, r.tenant, kindConnection, r.Param("id"))
 }
 
 func (cs *Connections) get(r *adminRequest) (any, error) {
@@ -210,11 +184,7 @@ func (cs *Connections) put(r *adminRequest) (any, error) {
 		}
 		return nil, err
 	}
-	b, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := cs.x.o.Store.PutItem(ctx, r.tenant, store.Item{Kind: kindConnection, ID: c.ID, Body: b}, store.ItemAny); err != nil {
+	if err := documents.Put(ctx, cs.x.o.Store, r.tenant, store.Item{Kind: kindConnection, ID: c.ID}, c, store.ItemAny); err != nil {
 		return nil, err
 	}
 	return c.shown(), cs.Apply(ctx)

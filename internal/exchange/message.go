@@ -3,11 +3,11 @@ package exchange
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/notifications"
 	"github.com/fhirfacade/fhirfacade/store"
+	"github.com/fhirfacade/fhirfacade/store/documents"
 )
 
 // Direction of a message, seen from this server.
@@ -71,16 +71,11 @@ func (l Messages) Receive(ctx context.Context, t store.Tenant, m Message, body [
 
 // Put writes a record.
 func (l Messages) Put(ctx context.Context, t store.Tenant, m Message) error {
-	b, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	_, err = l.items.PutItem(ctx, t, store.Item{
-		Kind: kindMessage, ID: m.ID, Body: b,
+	return documents.Put(ctx, l.items, t, store.Item{
+		Kind: kindMessage, ID: m.ID,
 		Keys:    []store.Key{byTime(m.ReceivedAt)},
 		Expires: m.ReceivedAt.Add(messagesKept),
-	}, store.ItemAny)
-	return err
+	}, m, store.ItemAny)
 }
 
 func byTime(at time.Time) store.Key {
@@ -89,15 +84,7 @@ func byTime(at time.Time) store.Key {
 
 // Get returns a record.
 func (l Messages) Get(ctx context.Context, t store.Tenant, id string) (Message, error) {
-	var m Message
-	if store.CheckItem(kindMessage, id, nil) != nil {
-		return m, store.ErrNotFound
-	}
-	it, err := l.items.GetItem(ctx, t, kindMessage, id)
-	if err != nil {
-		return m, err
-	}
-	return m, json.Unmarshal(it.Body, &m)
+	return documents.Get[Message](ctx, l.items, t, kindMessage, id)
 }
 
 // Body returns a message's text as it was received.
@@ -112,17 +99,5 @@ func (l Messages) Body(ctx context.Context, t store.Tenant, id string) ([]byte, 
 // List returns records, newest first, and where the next page begins.
 func (l Messages) List(ctx context.Context, t store.Tenant, after string, limit int) ([]Message, string, error) {
 	r := store.Prefix("t")
-	page, err := l.items.ScanItems(ctx, t, store.ItemScan{Kind: kindMessage, Range: &r, Reverse: true, After: after, Limit: limit})
-	if err != nil {
-		return nil, "", err
-	}
-	found := make([]Message, 0, len(page.Items))
-	for _, it := range page.Items {
-		var m Message
-		if err := json.Unmarshal(it.Body, &m); err != nil {
-			return nil, "", err
-		}
-		found = append(found, m)
-	}
-	return found, page.Next, nil
+	return documents.Scan[Message](ctx, l.items, t, store.ItemScan{Kind: kindMessage, Range: &r, Reverse: true, After: after, Limit: limit})
 }

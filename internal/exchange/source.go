@@ -2,13 +2,13 @@ package exchange
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"github.com/google/uuid"
 
 	"github.com/fhirfacade/fhirfacade/internal/tenant"
 	"github.com/fhirfacade/fhirfacade/store"
+	"github.com/fhirfacade/fhirfacade/store/documents"
 )
 
 // Source sends messages (Redox: sources). It belongs to one environment of
@@ -43,11 +43,7 @@ type Sources struct{ items store.Items }
 
 // Put writes a source whole.
 func (s Sources) Put(ctx context.Context, t store.Tenant, src Source) error {
-	b, err := json.Marshal(src)
-	if err != nil {
-		return err
-	}
-	_, err = s.items.PutItem(ctx, store.System, store.Item{Kind: kindSourceTenant, ID: src.ID, Body: []byte(t)}, 0)
+	_, err := s.items.PutItem(ctx, store.System, store.Item{Kind: kindSourceTenant, ID: src.ID, Body: []byte(t)}, 0)
 	if errors.Is(err, store.ErrConflict) {
 		at, lookup := s.Tenant(ctx, src.ID)
 		if lookup != nil {
@@ -59,8 +55,7 @@ func (s Sources) Put(ctx context.Context, t store.Tenant, src Source) error {
 	} else if err != nil {
 		return err
 	}
-	_, err = s.items.PutItem(ctx, t, store.Item{Kind: kindSource, ID: src.ID, Body: b}, store.ItemAny)
-	return err
+	return documents.Put(ctx, s.items, t, store.Item{Kind: kindSource, ID: src.ID}, src, store.ItemAny)
 }
 
 // Tenant finds whose a source is, or ErrUnknownSource.
@@ -77,41 +72,16 @@ func (s Sources) Tenant(ctx context.Context, id string) (store.Tenant, error) {
 
 // Get finds a source of a tenant, or ErrUnknownSource.
 func (s Sources) Get(ctx context.Context, t store.Tenant, id string) (Source, error) {
-	var src Source
-	if store.CheckItem(kindSource, id, nil) != nil {
-		return src, ErrUnknownSource
-	}
-	it, err := s.items.GetItem(ctx, t, kindSource, id)
+	src, err := documents.Get[Source](ctx, s.items, t, kindSource, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return src, ErrUnknownSource
 	}
-	if err != nil {
-		return src, err
-	}
-	return src, json.Unmarshal(it.Body, &src)
+	return src, err
 }
 
 // List lists a tenant's sources by id.
 func (s Sources) List(ctx context.Context, t store.Tenant) ([]Source, error) {
-	all := []Source{}
-	scan := store.ItemScan{Kind: kindSource, Limit: 500}
-	for {
-		page, err := s.items.ScanItems(ctx, t, scan)
-		if err != nil {
-			return nil, err
-		}
-		for _, it := range page.Items {
-			var src Source
-			if err := json.Unmarshal(it.Body, &src); err != nil {
-				return nil, err
-			}
-			all = append(all, src)
-		}
-		if page.Next == "" {
-			return all, nil
-		}
-		scan.After = page.Next
-	}
+	return documents.List[Source](ctx, s.items, t, kindSource)
 }
 
 // EnsureDefaults gives every environment of an organization its first source.

@@ -5,7 +5,6 @@ package tenant
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/store"
+	"github.com/fhirfacade/fhirfacade/store/documents"
 )
 
 // Environments of every organization (Redox: environments).
@@ -56,11 +56,7 @@ func (d *Directory) Add(ctx context.Context, o Organization) error {
 	if o.Name == "" {
 		o.Name = o.ID
 	}
-	b, err := json.Marshal(o)
-	if err != nil {
-		return err
-	}
-	_, err = d.items.PutItem(ctx, store.System, store.Item{Kind: kindOrganization, ID: o.ID, Body: b}, 0)
+	err := documents.Put(ctx, d.items, store.System, store.Item{Kind: kindOrganization, ID: o.ID}, o, 0)
 	if errors.Is(err, store.ErrConflict) {
 		return nil
 	}
@@ -78,11 +74,8 @@ func (d *Directory) Organization(ctx context.Context, id string) (Organization, 
 	if !slug.MatchString(id) {
 		return o, store.ErrNotFound
 	}
-	it, err := d.items.GetItem(ctx, store.System, kindOrganization, id)
+	o, err := documents.Get[Organization](ctx, d.items, store.System, kindOrganization, id)
 	if err != nil {
-		return o, err
-	}
-	if err := json.Unmarshal(it.Body, &o); err != nil {
 		return o, err
 	}
 	d.mu.Lock()
@@ -93,25 +86,7 @@ func (d *Directory) Organization(ctx context.Context, id string) (Organization, 
 
 // Organizations lists all organizations by id.
 func (d *Directory) Organizations(ctx context.Context) ([]Organization, error) {
-	var all []Organization
-	scan := store.ItemScan{Kind: kindOrganization, Limit: 500}
-	for {
-		page, err := d.items.ScanItems(ctx, store.System, scan)
-		if err != nil {
-			return nil, err
-		}
-		for _, it := range page.Items {
-			var o Organization
-			if err := json.Unmarshal(it.Body, &o); err != nil {
-				return nil, err
-			}
-			all = append(all, o)
-		}
-		if page.Next == "" {
-			return all, nil
-		}
-		scan.After = page.Next
-	}
+	return documents.List[Organization](ctx, d.items, store.System, kindOrganization)
 }
 
 // Tenant finds the tenant of an organization's environment; its error is an
