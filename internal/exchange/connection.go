@@ -171,10 +171,7 @@ func (cs *Connections) put(r *adminRequest) (any, error) {
 	if c.Source == "" {
 		c.Source = DefaultSourceID(r.tenant)
 	}
-	if _, err := cs.x.sources.Get(ctx, r.tenant, c.Source); err != nil {
-		if errors.Is(err, ErrUnknownSource) {
-			err = &notifications.FieldError{Field: "source", Rule: "names no source of this environment"}
-		}
+	if err := cs.x.checkSource(ctx, r.tenant, c.Source); err != nil {
 		return nil, err
 	}
 	if _, err := c.polled(r.tenant); err != nil {
