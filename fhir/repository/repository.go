@@ -6,6 +6,7 @@ package repository
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -89,19 +90,20 @@ func (r *Repository) Check(resource []byte) (doc *rawjson.Document, typ string, 
 	doc, err = rawjson.Parse(resource, nil)
 	if err != nil {
 		// The validator reads the text again and words the fault.
-		return nil, "", invalidResource(conformance.ValidateStructure(resource))
+		return nil, "", Invalid(conformance.ValidateStructure(resource))
 	}
 	issues := conformance.ValidateStructureOf(doc.Root())
 	for _, i := range issues {
 		if i.Severity == conformance.SeverityError || i.Severity == conformance.SeverityFatal {
-			return nil, "", invalidResource(issues)
+			return nil, "", Invalid(issues)
 		}
 	}
 	m, _ := doc.Root().Member("resourceType")
 	return doc, m.String(), nil
 }
 
-func invalidResource(found []conformance.Issue) *outcome.Error {
+// Invalid words what validation found as an error.
+func Invalid(found []conformance.Issue) *outcome.Error {
 	e := &outcome.Error{Status: http.StatusBadRequest}
 	for _, i := range found {
 		e.Issues = append(e.Issues, outcome.Issue{
@@ -201,8 +203,8 @@ func (r *Repository) checkType(typ string, resource []byte) (*rawjson.Document, 
 	return doc, nil
 }
 
-func (r *Repository) write(ctx context.Context, t store.Tenant, p *Prepared, expect store.Expect) (store.Document, bool, error) {
-	entry, err := r.o.Store.Commit(ctx, t, store.Commit{Source: SourceREST, Changes: []store.Change{p.Change(expect)}})
+func (r *Repository) write(ctx context.Context, t store.Tenant, p *Prepared, expect store.Expect, guards ...store.Guard) (store.Document, bool, error) {
+	entry, err := r.o.Store.Commit(ctx, t, store.Commit{Source: SourceREST, Changes: []store.Change{p.Change(expect)}, Guards: guards})
 	if err != nil {
 		return store.Document{}, false, err
 	}
@@ -236,11 +238,47 @@ func live(d store.Document, err error) (store.Document, error) {
 	return d, err
 }
 
-// History returns versions, newest first.
-func (r *Repository) History(ctx context.Context, t store.Tenant, q store.HistoryQuery) (store.HistoryPage, error) {
+// History returns a page of versions, newest first, and the token of the next
+// page. The history of a resource that never existed is ErrNotFound.
+func (r *Repository) History(ctx context.Context, t store.Tenant, q store.HistoryQuery, token string) (page store.HistoryPage, next string, err error) {
 	if q.Limit == 0 {
 		q.Limit = r.o.DefaultCount
 	}
 	q.Limit = min(q.Limit, r.o.MaxCount)
-	return r.o.Store.History(ctx, t, q)
+	scope := []any{"history", t, q.Type, q.ID, q.Since}
+	if token != "" {
+		place, ok := r.o.Pages.Open(token, scope...)
+		if !ok || json.Unmarshal(place, &q.Before) != nil {
+			return page, "", outcome.BadRequest(outcome.CodeValue, "The page link does not belong to this history.")
+		}
+	}
+	if page, err = r.o.Store.History(ctx, t, q); err != nil {
+		return page, "", err
+	}
+	if q.ID != "" && len(page.Versions) == 0 {
+		// None since then, or none ever?
+		if _, err = r.o.Store.Get(ctx, t, store.Ref{Type: q.Type, ID: q.ID}); err != nil {
+			return page, "", err
+		}
+	}
+	if page.Next != (store.HistoryCursor{}) {
+		place, _ := json.Marshal(page.Next) // two numbers: cannot fail
+		next = r.o.Pages.Seal(place, scope...)
+	}
+	return page, next, nil
+}
+
+// Commit commits prepared changes as one event.
+func (r *Repository) Commit(ctx context.Context, t store.Tenant, c store.Commit) (store.Entry, error) {
+	return r.o.Store.Commit(ctx, t, c)
+}
+
+// GetMany reads current versions by name, deleted ones included.
+func (r *Repository) GetMany(ctx context.Context, t store.Tenant, refs []store.Ref) ([]store.Document, error) {
+	return r.o.Store.GetMany(ctx, t, refs)
+}
+
+// GetVersion reads one version of a resource as it is in the store.
+func (r *Repository) GetVersion(ctx context.Context, t store.Tenant, ref store.Ref, version int64) (store.Document, error) {
+	return r.o.Store.GetVersion(ctx, t, ref, version)
 }

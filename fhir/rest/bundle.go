@@ -2,6 +2,8 @@ package rest
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,6 +17,9 @@ import (
 type bundle struct {
 	w       *bufio.Writer
 	entries int
+	// finish, when set, writes what was gathered: for _pretty the whole
+	// bundle has to be known.
+	finish func()
 }
 
 type link struct{ relation, url string }
@@ -23,6 +28,11 @@ func (a *API) startBundle(r *request, typ string, total int64, links []link) *bu
 	r.Writer.Header().Set("Content-Type", contentType)
 	r.Status(http.StatusOK)
 	b := &bundle{w: bufio.NewWriterSize(r.Writer, 32<<10)}
+	if r.pretty {
+		var all bytes.Buffer
+		b.w.Reset(&all)
+		b.finish = func() { _, _ = r.Writer.Write(indented(all.Bytes())) }
+	}
 	b.raw(`{"resourceType":"Bundle","id":`)
 	b.quote(a.o.NewID())
 	b.raw(`,"meta":{"lastUpdated":`)
@@ -84,7 +94,7 @@ func (b *bundle) issues(issues []outcome.Issue) {
 	b.raw(`,"search":{"mode":"outcome"}}`)
 }
 
-// version adds an entry of a history (R4 http §3.1.0.12).
+// version adds an entry of a history (R4 http, history).
 func (b *bundle) version(base string, v store.Version) {
 	b.next()
 	b.raw(`{"fullUrl":`)
@@ -115,6 +125,15 @@ func (b *bundle) end() {
 	}
 	b.raw(`}`)
 	_ = b.w.Flush() // the client has gone: nobody is left to tell
+	if b.finish != nil {
+		b.finish()
+	}
+}
+
+// appendJSON appends a JSON string.
+func appendJSON(dst []byte, s string) []byte {
+	q, _ := json.Marshal(s) // a string: cannot fail
+	return append(dst, q...)
 }
 
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -1,55 +1,53 @@
 package rest
 
 import (
-	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
-// history: R4 http §3.1.0.12, of an instance, a type or the tenant.
+// history: R4 http, history, of an instance, a type or the tenant.
 func (a *API) history(r *request) error {
 	q := store.HistoryQuery{Type: r.typ, ID: r.id}
-	self := url.Values{}
-	for name, values := range r.Request.URL.Query() {
-		value := values[len(values)-1]
+	token := ""
+	var applied []search.Parameter
+	for _, p := range r.query {
 		var err error
-		switch name {
+		switch p.Name {
 		case "_count":
-			q.Limit, err = strconv.Atoi(value)
+			q.Limit, err = strconv.Atoi(p.Value)
 			if err != nil || q.Limit < 1 {
 				return outcome.BadRequest(outcome.CodeValue, "The value of _count must be a whole number from 1 up.")
 			}
 		case "_since":
-			if q.Since, err = time.Parse(time.RFC3339Nano, value); err != nil {
-				return outcome.BadRequest(outcome.CodeValue, "The value of _since must be an instant: 2026-01-31T10:00:00Z.")
+			if q.Since, err = time.Parse(time.RFC3339Nano, p.Value); err != nil {
+				return outcome.BadRequest(outcome.CodeValue, "The value of _since must be an instant, with the + of a zone as %%2B: 2026-01-31T10:00:00Z.")
 			}
 		case "_page":
-			if _, err = fmt.Sscanf(value, "%d-%d", &q.Before.Seq, &q.Before.Index); err != nil {
-				return outcome.BadRequest(outcome.CodeValue, "The page link does not belong to this history.")
-			}
-			continue
-		case "_format", "_pretty":
+			token = p.Value
 			continue
 		default:
-			return outcome.BadRequest(outcome.CodeNotSupported, "A history has no parameter %q here; it has _count and _since.", shorten(name))
+			return outcome.BadRequest(outcome.CodeNotSupported, "A history has no parameter %q here; it has _count and _since.", shorten(p.Name))
 		}
-		self.Set(name, value)
+		applied = append(applied, p)
 	}
-	page, err := a.o.Repository.History(r.Request.Context(), r.tenant, q)
+	page, next, err := a.o.Repository.History(r.Request.Context(), r.tenant, q, token)
 	if err != nil {
 		return err
 	}
-	at := r.base + "/" + strings.TrimPrefix(strings.Join([]string{r.typ, r.id, "_history"}, "/"), "//")
-	at = strings.Replace(at, "//_history", "/_history", 1)
-	links := []link{{"self", withValues(at, self)}}
-	if page.Next != (store.HistoryCursor{}) {
-		self.Set("_page", fmt.Sprintf("%d-%d", page.Next.Seq, page.Next.Index))
-		links = append(links, link{"next", withValues(at, self)})
+	at := r.base
+	for _, segment := range [3]string{r.typ, r.id, "_history"} {
+		if segment != "" {
+			at = strings.Join([]string{at, segment}, "/")
+		}
+	}
+	links := []link{{"self", search.AppendQuery(at, applied)}}
+	if next != "" {
+		links = append(links, link{"next", search.AppendQuery(at, append(applied, search.Parameter{Name: "_page", Value: next}))})
 	}
 	b := a.startBundle(r, "history", -1, links)
 	for _, v := range page.Versions {
@@ -57,11 +55,4 @@ func (a *API) history(r *request) error {
 	}
 	b.end()
 	return nil
-}
-
-func withValues(u string, v url.Values) string {
-	if len(v) == 0 {
-		return u
-	}
-	return u + "?" + v.Encode()
 }

@@ -5,35 +5,54 @@ import (
 	"strconv"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
 func (r *request) ref() store.Ref { return store.Ref{Type: r.typ, ID: r.id} }
 
-// read: R4 http §3.1.0.2.
+// read: R4 http, read.
 func (a *API) read(r *request) error {
-	if r.id[0] == '$' || r.id == "_search" {
-		if r.id == "_search" {
-			return outcome.New(http.StatusMethodNotAllowed, outcome.CodeNotSupported, "_search takes POST; a search by GET has its parameters behind the type.")
-		}
-		return a.unsupported(r)
+	switch {
+	case r.id == "_search":
+		return outcome.New(http.StatusMethodNotAllowed, outcome.CodeNotSupported, "_search takes POST; a search by GET has its parameters behind the type.")
+	case r.id[0] == '$':
+		return a.noOperation(r, r.id)
+	}
+	subset, err := search.SubsetOf(r.typ, r.query, a.o.Repository.Definitions())
+	if err != nil {
+		return err
 	}
 	d, err := a.o.Repository.Read(r.Request.Context(), r.tenant, r.ref())
 	if err != nil {
 		return err
 	}
 	if notModified(r, d) {
-		r.Header("ETag", etag(d.Version))
+		versionHeaders(r, d)
 		r.Status(http.StatusNotModified)
 		r.Writer.WriteHeaderNow()
 		return nil
 	}
-	a.resource(r, http.StatusOK, d)
+	return a.representation(r, d, subset)
+}
+
+// representation writes a resource that was asked for.
+func (a *API) representation(r *request, d store.Document, s search.Subset) error {
+	var err error
+	if d.Body, err = a.subset(d, s); err != nil {
+		return err
+	}
+	versionHeaders(r, d)
+	a.write(r, http.StatusOK, d.Body)
 	return nil
 }
 
-// readVersion: vread, R4 http §3.1.0.3.
+// readVersion: R4 http, vread.
 func (a *API) readVersion(r *request) error {
+	subset, err := search.SubsetOf(r.typ, r.query, a.o.Repository.Definitions())
+	if err != nil {
+		return err
+	}
 	version, err := strconv.ParseInt(r.Param("version"), 10, 64)
 	if err != nil || version < 1 {
 		return outcome.New(http.StatusNotFound, outcome.CodeNotFound, "There is no such version: versions here are numbers from 1 up.")
@@ -42,29 +61,41 @@ func (a *API) readVersion(r *request) error {
 	if err != nil {
 		return err
 	}
-	a.resource(r, http.StatusOK, d)
-	return nil
+	return a.representation(r, d, subset)
 }
 
-// create: R4 http §3.1.0.8.
+// create: R4 http, create.
 func (a *API) create(r *request) error {
-	if r.GetHeader("If-None-Exist") != "" {
-		return outcome.New(http.StatusPreconditionFailed, outcome.CodeNotSupported, "This server does not support conditional create (If-None-Exist).")
+	if r.typ == "_search" {
+		r.typ = ""
+		return a.search(r)
+	}
+	if err := r.noQuery(); err != nil {
+		return err
 	}
 	body, err := a.body(r)
 	if err != nil {
 		return err
 	}
+	if r.GetHeader("If-None-Exist") != "" {
+		return a.createIfNone(r, body)
+	}
 	d, err := a.o.Repository.Create(r.Request.Context(), r.tenant, r.typ, body)
 	if err != nil {
 		return err
 	}
-	a.resource(r, http.StatusCreated, d)
+	a.stored(r, http.StatusCreated, d)
 	return nil
 }
 
-// update: R4 http §3.1.0.4, also as create with a client's id.
+// update: R4 http, update, also as create with a client's id.
 func (a *API) update(r *request) error {
+	if r.id[0] == '$' || r.id == "_search" {
+		return a.noMethod(r)
+	}
+	if err := r.noQuery(); err != nil {
+		return err
+	}
 	version, err := ifMatch(r)
 	if err != nil {
 		return err
@@ -77,15 +108,18 @@ func (a *API) update(r *request) error {
 	if err != nil {
 		return preconditionFailed(err, version)
 	}
-	status := http.StatusOK
-	if created {
-		status = http.StatusCreated
-	}
-	a.resource(r, status, d)
+	a.stored(r, statusOf(created), d)
 	return nil
 }
 
-// preconditionFailed: what fails by If-Match is a 412 (R4 http §3.1.0.4.3).
+func statusOf(created bool) int {
+	if created {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// preconditionFailed: what fails by If-Match is a 412 (R4 http, concurrency).
 func preconditionFailed(err error, version int64) error {
 	e := outcome.From(err)
 	if version > 0 && e.Status == http.StatusConflict {
@@ -94,8 +128,14 @@ func preconditionFailed(err error, version int64) error {
 	return err
 }
 
-// delete: R4 http §3.1.0.7.
+// delete: R4 http, delete.
 func (a *API) delete(r *request) error {
+	if r.id[0] == '$' || r.id == "_search" {
+		return a.noMethod(r)
+	}
+	if err := r.noQuery(); err != nil {
+		return err
+	}
 	version, err := ifMatch(r)
 	if err != nil {
 		return err
@@ -104,10 +144,14 @@ func (a *API) delete(r *request) error {
 	if err != nil {
 		return preconditionFailed(err, version)
 	}
+	a.deleted(r, entry)
+	return nil
+}
+
+func (a *API) deleted(r *request, entry store.Entry) {
 	if len(entry.Changes) > 0 {
 		r.Header("ETag", etag(entry.Changes[0].Version))
 	}
 	r.Status(http.StatusNoContent)
 	r.Writer.WriteHeaderNow()
-	return nil
 }

@@ -31,6 +31,9 @@ func (a *API) fail(r *request, err error) {
 }
 
 func (a *API) write(r *request, status int, body []byte) {
+	if r.pretty {
+		body = indented(body)
+	}
 	h := r.Writer.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -41,30 +44,29 @@ func (a *API) write(r *request, status int, body []byte) {
 	}
 }
 
-// resource writes a version with its headers (R4 http §3.1.0.1.3).
-func (a *API) resource(r *request, status int, d store.Document) {
-	h := r.Writer.Header()
-	h.Set("ETag", etag(d.Version))
-	h.Set("Last-Modified", d.Time.UTC().Format(http.TimeFormat))
+// versionHeaders: R4 http, versioning.
+func versionHeaders(r *request, d store.Document) {
+	r.Header("ETag", etag(d.Version))
+	r.Header("Last-Modified", d.Time.UTC().Format(http.TimeFormat))
+}
+
+// stored answers a write with what Prefer asks for (R4 http, return).
+func (a *API) stored(r *request, status int, d store.Document) {
+	versionHeaders(r, d)
 	if status == http.StatusCreated {
-		h.Set("Location", location(r.base, d))
+		r.Header("Location", location(r.base, d))
 	}
 	switch prefer(r, "return") {
 	case "minimal":
-		if r.Request.Method != http.MethodGet && r.Request.Method != http.MethodHead {
-			r.Status(status)
-			r.Writer.WriteHeaderNow()
-			return
-		}
+		r.Status(status)
+		r.Writer.WriteHeaderNow()
 	case "OperationOutcome":
-		if r.Request.Method != http.MethodGet && r.Request.Method != http.MethodHead {
-			a.write(r, status, outcome.JSON([]outcome.Issue{{
-				Severity: outcome.SeverityInformation, Code: outcome.CodeInformation, Diagnostics: "The resource was stored.",
-			}}))
-			return
-		}
+		a.write(r, status, outcome.JSON([]outcome.Issue{{
+			Severity: outcome.SeverityInformation, Code: outcome.CodeInformation, Diagnostics: "The resource was stored.",
+		}}))
+	default:
+		a.write(r, status, d.Body)
 	}
-	a.write(r, status, d.Body)
 }
 
 func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
@@ -87,21 +89,36 @@ func prefer(r *request, name string) string {
 
 // ifMatch reads the version that If-Match asks for; 0 without the header.
 func ifMatch(r *request) (int64, error) {
-	h := r.GetHeader("If-Match")
-	if h == "" {
-		return 0, nil
-	}
-	v, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(h, "W/"), `"`), 10, 64)
-	if err != nil || v < 1 {
+	v, err := versionOf(r.GetHeader("If-Match"))
+	if err != nil {
 		return 0, outcome.BadRequest(outcome.CodeValue, `If-Match must hold a version: W/"3".`)
 	}
 	return v, nil
 }
 
-// notModified answers conditional reads (R4 http §3.1.0.1.2).
+var errVersion = errors.New("not a version")
+
+// versionOf reads the version of an ETag; 0 for none.
+func versionOf(tag string) (int64, error) {
+	if tag == "" {
+		return 0, nil
+	}
+	v, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`), 10, 64)
+	if err != nil || v < 1 {
+		return 0, errVersion
+	}
+	return v, nil
+}
+
+// notModified answers conditional reads (R4 http, conditional read).
 func notModified(r *request, d store.Document) bool {
-	if none := r.GetHeader("If-None-Match"); none != "" {
-		return strings.TrimPrefix(none, "W/") == strings.TrimPrefix(etag(d.Version), "W/")
+	if none := strings.Join(r.Request.Header.Values("If-None-Match"), ","); none != "" {
+		for _, tag := range strings.Split(none, ",") {
+			if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(etag(d.Version), "W/") {
+				return true
+			}
+		}
+		return false
 	}
 	if since, err := http.ParseTime(r.GetHeader("If-Modified-Since")); err == nil {
 		return !d.Time.Truncate(time.Second).After(since)
@@ -109,7 +126,7 @@ func notModified(r *request, d store.Document) bool {
 	return false
 }
 
-// body reads a request's body within the limit.
+// body reads a resource within the limit.
 func (a *API) body(r *request) ([]byte, error) {
 	if ct := r.GetHeader("Content-Type"); ct != "" {
 		switch mt, _, _ := mime.ParseMediaType(ct); mt {
@@ -119,6 +136,11 @@ func (a *API) body(r *request) ([]byte, error) {
 				"This server reads JSON: send application/fhir+json as Content-Type.")
 		}
 	}
+	return a.readBody(r)
+}
+
+// readBody reads a body that must be there.
+func (a *API) readBody(r *request) ([]byte, error) {
 	b, err := io.ReadAll(http.MaxBytesReader(r.Writer, r.Request.Body, a.o.MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {

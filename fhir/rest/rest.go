@@ -1,19 +1,29 @@
 // Package rest is the FHIR R4 RESTful API (https://hl7.org/fhir/R4/http.html)
 // over HTTP, on gin.
 //
-//	router.go      which URL is which interaction
-//	instance.go    read, vread, create, update, delete
-//	history.go     history of an instance, a type, a tenant
-//	search.go      search by GET and POST
-//	capability.go  the CapabilityStatement
-//	bundle.go      bundles written as a stream
-//	respond.go     statuses, headers, OperationOutcomes
+//	router.go       which URL is which interaction
+//	request.go      what every interaction needs of a request
+//	instance.go     read, vread, create, update, delete
+//	conditional.go  the same by criteria
+//	patch.go        patch
+//	history.go      history of an instance, a type, a tenant
+//	search.go       search of a type, a compartment, or across types
+//	everything.go   $everything
+//	operation.go    other operations
+//	batch.go        batch, transaction
+//	capability.go   the CapabilityStatement
+//	bundle.go       bundles written as a stream
+//	subset.go       _summary and _elements
+//	respond.go      statuses, headers, OperationOutcomes
 package rest
 
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -54,7 +64,21 @@ type Call struct {
 }
 
 // API serves FHIR.
-type API struct{ o Options }
+type API struct {
+	o Options
+	// inner serves the entries of batches.
+	inner http.Handler
+}
 
 // New makes the API.
-func New(o Options) *API { return &API{o} }
+func New(o Options) *API {
+	a := &API{o: o}
+	inner := gin.New()
+	inner.HandleMethodNotAllowed = true
+	inner.RedirectTrailingSlash = false
+	inner.NoRoute(a.serve(a.noRoute))
+	inner.NoMethod(a.serve(a.noMethod))
+	a.routes(inner, "")
+	a.inner = inner
+	return a
+}

@@ -1,39 +1,75 @@
 package rest
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 )
 
-// search: R4 http §3.1.0.9, GET [type]?… and POST [type]/_search.
+// search: R4 http, search, of a type or across types: GET [type]?…,
+// POST [type]/_search, GET ?_type=…, POST _search.
 func (a *API) search(r *request) error {
+	self := r.base
+	if r.typ != "" {
+		self += "/" + r.typ
+	}
+	return a.searchAt(r, self, nil, r.typ)
+}
+
+// searchCompartment: R4 http, search of a compartment: Patient/1/Observation,
+// Patient/1/*.
+func (a *API) searchCompartment(r *request, typ string) error {
+	d := a.o.Repository.Definitions()
+	if _, ok := d.Compartment(r.typ); !ok || typ != "*" && !d.IsResourceType(typ) {
+		return a.noRoute(r)
+	}
+	self := r.base + "/" + r.typ + "/" + r.id + "/" + typ
+	if typ == "*" {
+		typ = ""
+	}
+	return a.searchAt(r, self, &search.Compartment{Type: r.typ, ID: r.id}, typ)
+}
+
+func (a *API) searchAt(r *request, self string, in *search.Compartment, typ string) error {
 	params, err := a.parameters(r)
 	if err != nil {
 		return err
 	}
-	handling := prefer(r, "handling")
-	result, err := a.o.Repository.Search(r.Request.Context(), r.tenant, r.typ, params, handling == "lenient")
+	result, err := a.o.Repository.SearchIn(r.Request.Context(), r.tenant, in, typ, params, prefer(r, "handling") == "lenient")
 	if err != nil {
 		return err
 	}
-	a.searchset(r, result)
-	return nil
+	return a.searchset(r, self, result)
 }
 
-func (a *API) searchset(r *request, result *repository.Result) {
-	self := r.base + "/" + r.typ
-	links := []link{{"self", withQuery(self, result.Request.Applied)}}
+func (a *API) searchset(r *request, self string, result *repository.Result) error {
+	applied := result.Request.Applied
+	links := []link{{"self", search.AppendQuery(self, applied)}}
 	if result.Next != nil {
-		links = append(links, link{"next", withQuery(self, append(result.Request.Applied[:len(result.Request.Applied):len(result.Request.Applied)], *result.Next))})
+		links = append(links, link{"next", search.AppendQuery(self, append(applied[:len(applied):len(applied)], *result.Next))})
+	}
+	subset := result.Request.Subset
+	if !subset.All() {
+		// Before the first byte is written, while it can still fail. The
+		// elements named are of the type searched for.
+		for i := range result.Matches {
+			var err error
+			if result.Matches[i].Body, err = a.subset(result.Matches[i], subset); err != nil {
+				return err
+			}
+		}
+		subset.Elements = nil
+		for i := range result.Included {
+			var err error
+			if result.Included[i].Body, err = a.subset(result.Included[i], subset); err != nil {
+				return err
+			}
+		}
 	}
 	b := a.startBundle(r, "searchset", result.Total, links)
 	for _, d := range result.Matches {
@@ -51,23 +87,13 @@ func (a *API) searchset(r *request, result *repository.Result) {
 	}
 	b.issues(issues)
 	b.end()
+	return nil
 }
 
-// maxQuery is the longest query string or form.
-const maxQuery = 1 << 20
-
-// parameters reads the search parameters of the URL and of a form in the body,
-// in order. _format and _pretty are about the answer's form, not the search.
+// parameters are those of the URL and then those of a form in the body.
 func (a *API) parameters(r *request) ([]search.Parameter, error) {
-	if len(r.Request.URL.RawQuery) > maxQuery {
-		return nil, outcome.New(http.StatusRequestURITooLong, outcome.CodeTooLong, "The URL is too long. Use POST %s/_search.", r.typ)
-	}
-	params, err := parseQuery(r.Request.URL.RawQuery)
-	if err != nil {
-		return nil, err
-	}
 	if r.Request.Method != http.MethodPost {
-		return params, nil
+		return r.query, nil
 	}
 	if ct := r.GetHeader("Content-Type"); ct != "" {
 		if mt, _, _ := mime.ParseMediaType(ct); mt != "application/x-www-form-urlencoded" {
@@ -77,50 +103,22 @@ func (a *API) parameters(r *request) ([]search.Parameter, error) {
 	}
 	form, err := io.ReadAll(http.MaxBytesReader(r.Writer, r.Request.Body, maxQuery))
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		return nil, outcome.New(http.StatusRequestEntityTooLarge, outcome.CodeTooLong, "The form is larger than %d bytes.", tooLarge.Limit)
+	case err != nil:
+		return nil, outcome.BadRequest(outcome.CodeIncomplete, "The body ended early.")
 	}
-	more, err := parseQuery(string(form))
-	return append(params, more...), err
-}
-
-// parseQuery keeps the order of parameters, which url.ParseQuery loses.
-func parseQuery(query string) ([]search.Parameter, error) {
-	var params []search.Parameter
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		if pair == "" {
-			continue
-		}
-		k, v, _ := strings.Cut(pair, "=")
-		name, err1 := url.QueryUnescape(k)
-		value, err2 := url.QueryUnescape(v)
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, outcome.BadRequest(outcome.CodeInvalid, "The query string is not properly encoded: '%%' must be followed by two hexadecimal digits.")
-		}
-		if name == "_format" || name == "_pretty" {
-			continue
-		}
-		params = append(params, search.Parameter{Name: name, Value: value})
+	all, err := search.ParseQuery(string(form))
+	if err != nil {
+		return nil, err
 	}
-	return params, nil
-}
-
-func withQuery(u string, params []search.Parameter) string {
-	var b strings.Builder
-	b.WriteString(u)
-	for i, p := range params {
-		b.WriteByte("?&"[min(i, 1)])
-		b.WriteString(url.QueryEscape(p.Name))
-		b.WriteByte('=')
-		b.WriteString(url.QueryEscape(p.Value))
+	more, format, err := r.form(all)
+	if err != nil {
+		return nil, err
 	}
-	return b.String()
-}
-
-// appendJSON appends a JSON string.
-func appendJSON(dst []byte, s string) []byte {
-	q, _ := json.Marshal(s) // a string: cannot fail
-	return append(dst, q...)
+	if format != "" {
+		err = acceptable(r, format)
+	}
+	return append(r.query, more...), err
 }

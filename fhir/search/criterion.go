@@ -12,6 +12,9 @@ import (
 // maxOr is the most values one parameter may list.
 const maxOr = 1000
 
+// maxDepth is how many chains may hang on each other.
+const maxDepth = 8
+
 // criterion turns one name=value into a clause on resources of typ: a plain
 // parameter, a chain or a reverse chain.
 func (p *parser) criterion(typ string, number uint16, name, value string) (store.Clause, error) {
@@ -19,7 +22,7 @@ func (p *parser) criterion(typ string, number uint16, name, value string) (store
 		return p.has(rest, value)
 	}
 	head, chain, chained := strings.Cut(name, ".")
-	code, modifier, _ := strings.Cut(head, ":")
+	code, modifier, modified := strings.Cut(head, ":")
 	sp, ok := p.o.Base.Definitions.SearchParameter(typ, code)
 	if !ok {
 		return nil, p.unknown(typ, "search", code)
@@ -27,14 +30,15 @@ func (p *parser) criterion(typ string, number uint16, name, value string) (store
 	if chained {
 		return p.chain(number, sp, modifier, chain, value)
 	}
-	if value == "" {
+	f := field{p: p, sp: sp, modifier: modifier, prefix: paramKey(number, sp.Number)}
+	switch {
+	case value == "":
 		return nil, outcome.BadRequest(outcome.CodeValue, "The search parameter %s has no value.", sp.Code)
-	}
-	f := field{p: p, typ: number, sp: sp, modifier: modifier}
-	if !Supported(sp) {
-		return nil, outcome.BadRequest(outcome.CodeNotSupported, "The search parameter %s, of type %s, is not supported.", sp.Code, sp.Type)
-	}
-	if modifier == "missing" {
+	case modified && modifier == "":
+		return nil, f.badModifier()
+	case !Supported(sp):
+		return nil, unsupported(outcome.BadRequest(outcome.CodeNotSupported, "The search parameter %s of %s, of type %s, is not supported.", sp.Code, typ, sp.Type))
+	case modifier == "missing":
 		return f.missing(value)
 	}
 	values := split(value, ',')
@@ -46,25 +50,37 @@ func (p *parser) criterion(typ string, number uint16, name, value string) (store
 		if v == "" {
 			return nil, f.wrong("a value between commas is empty")
 		}
-		c, err := clauses[sp.Type](f, v)
+		c, err := f.clause(v)
 		if err != nil {
+			return nil, err
+		}
+		if err := p.spend(leaves(c)); err != nil {
 			return nil, err
 		}
 		any = append(any, c)
 	}
 	if modifier == "not" {
-		return store.Not{Clause: any}, nil
+		return store.Not{Clause: oneOf(any)}, nil
 	}
+	return oneOf(any), nil
+}
+
+// oneOf is an Or, unless there is only one to choose from.
+func oneOf(any store.Or) store.Clause {
 	if len(any) == 1 {
-		return any[0], nil
+		return any[0]
 	}
-	return any, nil
+	return any
 }
 
 // Supported reports whether a search parameter can be searched by: whether it
-// is of a type with clauses and has an expression to extract it by.
+// has an expression to extract it by and a type with clauses. Those that mean
+// more than their type does, by sound or by distance, do not count.
 func Supported(sp *conformance.SearchParameter) bool {
-	return sp.Expression != "" && clauses[sp.Type] != nil
+	if sp.Expression == "" || sp.Usage == "phonetic" || sp.Usage == "nearby" {
+		return false
+	}
+	return clauses[sp.Type] != nil || sp.Type == conformance.SearchComposite && composable(sp)
 }
 
 // clauses turns one value of a parameter into a clause, by the parameter's type.
@@ -78,27 +94,39 @@ var clauses = map[conformance.SearchType]func(f field, value string) (store.Clau
 	conformance.SearchURI:       field.uri,
 }
 
+// clause is of one value. (Composites are made of the other types and so
+// cannot stand in clauses.)
+func (f field) clause(value string) (store.Clause, error) {
+	if f.sp.Type == conformance.SearchComposite {
+		return f.composite(value)
+	}
+	return clauses[f.sp.Type](f, value)
+}
+
 // field is a parameter with its modifier, about to get values.
 type field struct {
 	p        *parser
-	typ      uint16
 	sp       *conformance.SearchParameter
 	modifier string
+	// prefix begins the keys of the parameter.
+	prefix store.Key
 }
 
-func (f field) key(form byte) store.Key { return formKey(f.typ, f.sp.Number, form) }
+func (f field) key(form byte) store.Key { return f.prefix + string(rune(form)) }
 
 func (f field) wrong(rule string) error {
 	return outcome.BadRequest(outcome.CodeValue, "The value of the search parameter %s is wrong: %s.", f.sp.Code, rule)
 }
 
+// badModifier is no case for lenient handling: a server must refuse a
+// modifier that it does not support (R4 search, modifiers).
 func (f field) badModifier() error {
 	return outcome.BadRequest(outcome.CodeNotSupported, "The modifier :%s of the search parameter %s is not supported.", printable(f.modifier), f.sp.Code)
 }
 
-// missing: R4 search §3.1.1.4.4.
+// missing: R4 search, :missing.
 func (f field) missing(value string) (store.Clause, error) {
-	present := store.Prefix(paramKey(f.typ, f.sp.Number))
+	present := store.Prefix(f.prefix)
 	switch value {
 	case "true":
 		return store.Not{Clause: present}, nil
@@ -108,12 +136,26 @@ func (f field) missing(value string) (store.Clause, error) {
 	return nil, f.wrong(":missing takes true or false")
 }
 
-// chain: R4 search §3.1.1.4.13. "patient.name=x" selects what refers to a
+// deeper counts a chain; surface must follow.
+func (p *parser) deeper() error {
+	if p.depth++; p.depth > maxDepth {
+		return outcome.BadRequest(outcome.CodeTooCostly, "The search chains more than %d references.", maxDepth)
+	}
+	return nil
+}
+
+func (p *parser) surface() { p.depth-- }
+
+// chain: R4 search, chained parameters. "patient.name=x" selects what refers to a
 // Patient that name=x selects. Where the reference may lead to several types,
 // those that know the rest of the chain are asked.
 func (p *parser) chain(number uint16, sp *conformance.SearchParameter, target, rest, value string) (store.Clause, error) {
+	defer p.surface()
+	if err := p.deeper(); err != nil {
+		return nil, err
+	}
 	if sp.Type != conformance.SearchReference {
-		return nil, outcome.BadRequest(outcome.CodeValue, "%s is not a reference parameter, so nothing can be chained to it.", sp.Code)
+		return nil, unsupported(outcome.BadRequest(outcome.CodeValue, "%s is not a reference parameter, so nothing can be chained to it.", sp.Code))
 	}
 	targets := p.targets(sp)
 	if target != "" {
@@ -129,9 +171,12 @@ func (p *parser) chain(number uint16, sp *conformance.SearchParameter, target, r
 		if !ok {
 			continue
 		}
+		if err := p.spend(1); err != nil {
+			return nil, err
+		}
 		c, err := p.criterion(t, tn, rest, value)
 		if err != nil {
-			if !ignorable(err) {
+			if !ignorable(err) || target != "" {
 				return nil, err
 			}
 			if firstErr == nil {
@@ -144,18 +189,19 @@ func (p *parser) chain(number uint16, sp *conformance.SearchParameter, target, r
 			Query:  store.And{exists(tn), c},
 		})
 	}
-	switch len(any) {
-	case 0:
+	if len(any) == 0 {
 		return nil, firstErr
-	case 1:
-		return any[0], nil
 	}
-	return any, nil
+	return oneOf(any), nil
 }
 
-// has: R4 search §3.1.1.4.14. "_has:Observation:patient:code=x" selects what
+// has: R4 search, reverse chaining. "_has:Observation:patient:code=x" selects what
 // an Observation with code=x refers to as its patient.
 func (p *parser) has(rest, value string) (store.Clause, error) {
+	defer p.surface()
+	if err := p.deeper(); err != nil {
+		return nil, err
+	}
 	parts := strings.SplitN(rest, ":", 3)
 	if len(parts) != 3 {
 		return nil, outcome.BadRequest(outcome.CodeValue, "_has must be written _has:Type:reference:parameter=value.")
@@ -190,7 +236,7 @@ func (p *parser) targets(sp *conformance.SearchParameter) []string {
 }
 
 // split cuts at separators that are not escaped by a backslash
-// (R4 search §3.1.1.4.1); the escapes stay for unescape.
+// (R4 search, escaping); the escapes stay for unescape.
 func split(s string, separator byte) []string {
 	var parts []string
 	start := 0

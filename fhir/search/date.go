@@ -3,7 +3,6 @@ package search
 import (
 	"encoding/binary"
 	"errors"
-	"math"
 	"strings"
 	"time"
 )
@@ -21,83 +20,118 @@ var (
 var errDate = errors.New("not a date")
 
 // parseDate reads a date, dateTime or instant of any precision. A value
-// without an offset is read in zone.
-func parseDate(s string, zone *time.Location) (interval, error) {
-	type layout struct {
-		format           string
-		years, months, d int
-		step             time.Duration
-	}
-	var l layout
+// without an offset is read as UTC, in resources and in searches alike.
+func parseDate(s string) (interval, error) {
+	var format string
+	var years, months, days int
 	switch len(s) {
 	case 4:
-		l = layout{format: "2006", years: 1}
+		format, years = "2006", 1
 	case 7:
-		l = layout{format: "2006-01", months: 1}
+		format, months = "2006-01", 1
 	case 10:
-		l = layout{format: "2006-01-02", d: 1}
+		format, days = "2006-01-02", 1
 	default:
-		return parseTime(s, zone)
+		return parseTime(s)
 	}
-	low, err := time.ParseInLocation(l.format, s, zone)
+	low, err := time.Parse(format, s)
 	if err != nil {
 		return interval{}, errDate
 	}
-	return interval{low, low.AddDate(l.years, l.months, l.d)}, nil
+	return interval{low, low.AddDate(years, months, days)}, nil
 }
 
-func parseTime(s string, zone *time.Location) (interval, error) {
-	if len(s) < len("2006-01-02T15:04") || s[10] != 'T' {
+// parseTime reads yyyy-mm-ddThh:mm[:ss[.fff]][offset].
+func parseTime(s string) (interval, error) {
+	const minutes, seconds = len("2006-01-02T15:04"), len("2006-01-02T15:04:05")
+	if len(s) < minutes || s[10] != 'T' {
 		return interval{}, errDate
 	}
-	// A leap second is the last instant of its minute.
-	clock, offset := s[11:], ""
-	if i := strings.IndexAny(clock, "Z+-"); i >= 0 {
-		clock, offset = clock[:i], clock[i:]
+	end := len(s)
+	if i := strings.IndexAny(s[11:], "Z+-"); i >= 0 {
+		end = 11 + i
 	}
-	step := time.Minute
-	format := "2006-01-02T15:04"
-	if len(clock) >= 8 {
+	local, offset := s[:end], s[end:]
+	format, step, leap := "2006-01-02T15:04", time.Minute, false
+	if len(local) >= seconds {
 		format, step = "2006-01-02T15:04:05", time.Second
-		if dot := strings.IndexByte(clock, '.'); dot >= 0 {
-			digits := len(clock) - dot - 1
-			if digits < 1 {
+		// A leap second is read as the last second of its minute.
+		if leap = local[16:seconds] == ":60"; leap {
+			local = local[:17] + "59" + local[seconds:]
+		}
+		if len(local) > seconds {
+			// time.Parse would take a comma too.
+			if local[seconds] != '.' || len(local) == seconds+1 {
 				return interval{}, errDate
 			}
-			for step = time.Second; digits > 0 && step > 1; digits-- {
+			for digits := len(local) - seconds - 1; digits > 0 && step > time.Microsecond; digits-- {
 				step /= 10
 			}
 		}
 	}
-	value := s[:11] + strings.Replace(clock, ":60", ":59", 1)
-	var low time.Time
-	var err error
-	if offset == "" {
-		low, err = time.ParseInLocation(format, value, zone)
-	} else {
-		low, err = time.Parse(format+"Z07:00", value+offset)
+	if offset != "" {
+		format += "Z07:00"
 	}
+	low, err := time.Parse(format, local+offset)
 	if err != nil {
 		return interval{}, errDate
 	}
+	// Keys hold microseconds, the precision of everything that is compared.
+	low = low.Truncate(time.Microsecond)
 	return interval{low, low.Add(step)}, nil
 }
 
-// encodeTime keeps the order of times: microseconds with the sign flipped.
-func encodeTime(t time.Time) string {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(t.UnixMicro())^(1<<63))
-	return string(b[:])
+// appendTime keeps the order of times: microseconds with the sign flipped.
+func appendTime(dst []byte, t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(dst, uint64(t.UnixMicro())^(1<<63))
 }
 
+func encodeTime(t time.Time) string { return string(appendTime(nil, t)) }
+
 // afterAll is greater than every encoded time.
-var afterAll = string([]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF})
+const afterAll = "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
+
+// The calendar's steps, finest first. Each step's intervals lie wholly within
+// one interval of the next, which is what makes within work.
+const (
+	stepFraction = '1'
+	stepSecond   = '2'
+	stepMinute   = '3'
+	stepDay      = '4'
+	stepMonth    = '5'
+	stepYear     = '6'
+	stepNone     = 0
+)
+
+// steps are the calendar's steps, finest first.
+const steps = "123456"
+
+// step is the finest step of the calendar with an interval that holds i;
+// stepNone when i spans years.
+func (i interval) step() byte {
+	a, b := i.low.UTC(), i.high.Add(-time.Microsecond).UTC()
+	switch {
+	case a.Year() != b.Year():
+		return stepNone
+	case a.Month() != b.Month():
+		return stepYear
+	case a.Day() != b.Day():
+		return stepMonth
+	case a.Hour() != b.Hour() || a.Minute() != b.Minute():
+		return stepDay
+	case a.Second() != b.Second():
+		return stepMinute
+	case i.high.Sub(i.low) < time.Second:
+		return stepFraction
+	}
+	return stepSecond
+}
 
 // approximate widens an interval for the prefix ap: by a tenth of the gap
-// between now and the value (R4 search §3.1.1.4.5), at least by a day for
+// between now and the value (R4 search, prefixes), at least by a day for
 // values that name no time.
 func (i interval) approximate(now time.Time) interval {
-	gap := time.Duration(math.Abs(float64(now.Sub(i.low))) / 10)
+	gap := now.Sub(i.low).Abs() / 10
 	if i.high.Sub(i.low) >= 24*time.Hour {
 		gap = max(gap, 24*time.Hour)
 	}

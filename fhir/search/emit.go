@@ -1,28 +1,99 @@
 package search
 
 import (
+	"bytes"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
+	"github.com/fhirfacade/fhirfacade/fhir/fhirpath"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
 // emitter turns the values that a search parameter's expression selected into
-// keys of that parameter.
+// keys of that parameter. The keys are written into one buffer, since a
+// resource has about a hundred.
 type emitter struct {
-	typ, param uint16
-	base       Base
-	keys       []store.Key
+	base Base
+	// prefix begins every key: the numbers of type and parameter.
+	prefix []byte
+	buf    []byte
+	ends   []int
 }
 
+func (e *emitter) reset() { e.prefix, e.buf, e.ends = e.prefix[:0], e.buf[:0], e.ends[:0] }
+
+// start begins a key and returns where its value will stand.
+func (e *emitter) start(form byte) int {
+	e.buf = append(append(e.buf, e.prefix...), form)
+	return len(e.buf)
+}
+
+func (e *emitter) end() { e.ends = append(e.ends, len(e.buf)) }
+
+// endBounded ends a key whose value began at from and may be too long.
+func (e *emitter) endBounded(from int) {
+	e.buf = bound(e.buf, from)
+	e.end()
+}
+
+// key adds a key with a text as its value.
 func (e *emitter) key(form byte, value string) {
-	e.keys = append(e.keys, formKey(e.typ, e.param, form)+value)
+	from := e.start(form)
+	e.buf = append(e.buf, value...)
+	e.endBounded(from)
+}
+
+func (e *emitter) joined(form byte, parts ...string) {
+	from := e.start(form)
+	e.buf = appendJoined(e.buf, parts...)
+	e.endBounded(from)
+}
+
+func (e *emitter) normalised(form byte, text string) {
+	from := e.start(form)
+	e.buf = appendNormalised(e.buf, text)
+	if len(e.buf) == from {
+		// Nothing is left to find it by.
+		e.buf = e.buf[:from-1-len(e.prefix)]
+		return
+	}
+	e.endBounded(from)
+}
+
+// keys returns what was written, sorted and without duplicates. The keys
+// share one string: they are stored, or dropped, together.
+func (e *emitter) keys() []store.Key {
+	all := string(e.buf)
+	keys := make([]store.Key, len(e.ends))
+	from := 0
+	for i, end := range e.ends {
+		keys[i] = all[from:end]
+		from = end
+	}
+	return store.SortKeys(keys)
+}
+
+// fhirpath adds the keys of a value, which is an element of the resource or,
+// for the few expressions that compute (Patient.deceased.exists()), a boolean.
+func (e *emitter) fhirpath(t conformance.SearchType, v fhirpath.Value) {
+	n := v.Node()
+	if b, ok := v.AsBoolean(); ok && !n.Exists() {
+		if b {
+			e.code("", "true")
+		} else {
+			e.code("", "false")
+		}
+		return
+	}
+	if n.Exists() {
+		e.value(t, v.TypeName(), n)
+	}
 }
 
 // value adds the keys of one selected element. A type that the parameter's
-// type has no meaning for (R4 search §3.1.1.4) adds none.
+// type has no meaning for adds none.
 func (e *emitter) value(t conformance.SearchType, typeName string, n rawjson.Node) {
 	switch t {
 	case conformance.SearchToken:
@@ -34,11 +105,13 @@ func (e *emitter) value(t conformance.SearchType, typeName string, n rawjson.Nod
 	case conformance.SearchDate:
 		e.date(typeName, n)
 	case conformance.SearchNumber:
-		e.number(typeName, n)
+		e.number(n)
 	case conformance.SearchQuantity:
 		e.quantity(typeName, n)
 	case conformance.SearchURI:
-		e.key(formURL, bounded(n.String()))
+		if u := n.String(); u != "" {
+			e.key(formURL, u)
+		}
 	}
 }
 
@@ -50,7 +123,7 @@ func member(n rawjson.Node, name string) string {
 	return m.String()
 }
 
-// token: R4 search §3.1.1.4.9.
+// token: R4 search, token.
 func (e *emitter) token(typeName string, n rawjson.Node) {
 	switch typeName {
 	case "Coding":
@@ -63,30 +136,31 @@ func (e *emitter) token(typeName string, n rawjson.Node) {
 		}
 		e.words(member(n, "text"))
 	case "Identifier":
-		system, value := member(n, "system"), member(n, "value")
-		if value != "" {
-			e.code(system, value)
-		} else if system != "" {
-			e.key(formSystem, bounded(joined(system, "")))
-		}
-		if kind, ok := n.Member("type"); ok {
-			e.words(member(kind, "text"))
-			if codings, ok := kind.Member("coding"); ok && value != "" {
-				for c := range codings.Elements() {
-					e.key(formOfType, bounded(joined(member(c, "system"), member(c, "code"), value)))
-				}
-			}
-		}
+		e.identifier(n)
 	case "ContactPoint":
 		if value := member(n, "value"); value != "" {
 			e.code(member(n, "system"), value)
 		}
 	default:
-		if n.Kind() == rawjson.KindObject || n.Kind() == rawjson.KindArray {
-			return
-		}
-		if s := scalar(n); s != "" {
+		if s := n.String(); s != "" {
 			e.code("", s)
+		}
+	}
+}
+
+func (e *emitter) identifier(n rawjson.Node) {
+	system, value := member(n, "system"), member(n, "value")
+	if value != "" || system != "" {
+		e.code(system, value)
+	}
+	kind, ok := n.Member("type")
+	if !ok {
+		return
+	}
+	e.words(member(kind, "text"))
+	if codings, ok := kind.Member("coding"); ok && value != "" {
+		for c := range codings.Elements() {
+			e.joined(formOfType, member(c, "system"), member(c, "code"), value)
 		}
 	}
 }
@@ -99,67 +173,64 @@ func (e *emitter) coding(n rawjson.Node) {
 	e.words(member(n, "display"))
 }
 
+// code adds the keys of a system and a code, either of which may be missing.
 func (e *emitter) code(system, code string) {
 	if code != "" {
-		e.key(formCode, bounded(code))
+		e.key(formCode, code)
 	}
-	e.key(formSystem, bounded(joined(system, code)))
+	e.joined(formSystem, system, code)
 }
 
 func (e *emitter) words(s string) {
 	if s != "" {
-		e.key(formText, bounded(normalise(s)))
+		e.normalised(formText, s)
 	}
 }
 
-// scalar is the text of a primitive as tokens and URIs compare it.
-func scalar(n rawjson.Node) string {
-	if n.Kind() == rawjson.KindString {
-		return n.String()
-	}
-	return string(n.Raw())
-}
-
-// reference: R4 search §3.1.1.4.10.
+// reference: R4 search, reference.
 func (e *emitter) reference(typeName string, n rawjson.Node) {
 	if typeName != "Reference" {
 		if n.Kind() == rawjson.KindString { // canonical, uri
-			e.url(n.String())
+			e.literal(n.String())
 		}
 		return
 	}
 	if id, ok := n.Member("identifier"); ok {
 		if v := member(id, "value"); v != "" {
-			e.key(formIdentifier, bounded(joined(member(id, "system"), v)))
-			e.key(formIdentifier, bounded("\x00\x00"+v))
+			e.joined(formIdentifier, member(id, "system"), v)
+			e.key(formIdentifier, "\x00\x00"+v)
 		}
 	}
-	ref := member(n, "reference")
+	e.literal(member(n, "reference"))
+}
+
+// literal adds the keys of a literal reference. One to a contained resource
+// leads nowhere from outside.
+func (e *emitter) literal(ref string) {
 	if ref == "" || ref[0] == '#' {
 		return
 	}
 	if local, ok := e.base.Local(ref); ok {
-		e.key(formReference, local.String())
+		from := e.start(formReference)
+		e.buf = append(append(append(e.buf, local.Type...), '/'), local.ID...)
+		e.endBounded(from)
 		return
 	}
-	e.url(ref)
-}
-
-func (e *emitter) url(u string) {
-	e.key(formURL, bounded(u))
-	if unversioned, _, ok := strings.Cut(u, "|"); ok {
-		e.key(formURL, bounded(unversioned))
+	e.key(formURL, ref)
+	// A canonical is found with and without its version.
+	if unversioned, _, ok := strings.Cut(ref, "|"); ok {
+		e.key(formURL, unversioned)
 	}
 }
 
-// text: R4 search §3.1.1.4.8. Names and addresses are found by any of their
+// text: R4 search, string. Names and addresses are found by any of their
 // parts.
 func (e *emitter) text(typeName string, n rawjson.Node) {
 	switch typeName {
 	case "HumanName", "Address":
 		for part := range n.Members() {
-			switch part.Name() {
-			case "use", "type", "period", "extension", "id":
+			switch {
+			case part.NameIs("use"), part.NameIs("type"), part.NameIs("period"), part.NameIs("extension"), part.NameIs("id"):
 				continue
 			}
 			e.parts(part)
@@ -173,8 +244,8 @@ func (e *emitter) parts(n rawjson.Node) {
 	switch n.Kind() {
 	case rawjson.KindString:
 		if s := n.String(); s != "" {
-			e.key(formNormal, bounded(normalise(s)))
-			e.key(formExact, bounded(s))
+			e.normalised(formNormal, s)
+			e.key(formExact, s)
 		}
 	case rawjson.KindArray:
 		for el := range n.Elements() {
@@ -183,93 +254,65 @@ func (e *emitter) parts(n rawjson.Node) {
 	}
 }
 
-// date: R4 search §3.1.1.4.6. Values without an offset are taken as UTC.
-func (e *emitter) date(typeName string, n rawjson.Node) {
-	switch typeName {
-	case "Period":
-		i := interval{beginning, never}
-		if v, err := parseDate(member(n, "start"), time.UTC); err == nil {
-			i.low = v.low
-		}
-		if v, err := parseDate(member(n, "end"), time.UTC); err == nil {
-			i.high = v.high
-		}
-		if i != (interval{beginning, never}) {
-			e.interval(i)
-		}
-	case "Timing":
-		e.timing(n)
-	default:
-		if v, err := parseDate(n.String(), time.UTC); err == nil {
-			e.interval(v)
-		}
+// number: R4 search, number.
+func (e *emitter) number(n rawjson.Node) {
+	if n.Kind() == rawjson.KindNumber {
+		e.decimal(formNormal, nil, n)
 	}
 }
 
-// timing covers everything from its first event to its last.
-func (e *emitter) timing(n rawjson.Node) {
-	if repeat, ok := n.Member("repeat"); ok {
-		if bounds, ok := repeat.Member("boundsPeriod"); ok {
-			e.date("Period", bounds)
-		}
-	}
-	events, ok := n.Member("event")
-	if !ok {
-		return
-	}
-	var all interval
-	for ev := range events.Elements() {
-		v, err := parseDate(ev.String(), time.UTC)
-		if err != nil {
-			continue
-		}
-		if all.low.IsZero() || v.low.Before(all.low) {
-			all.low = v.low
-		}
-		if v.high.After(all.high) {
-			all.high = v.high
-		}
-	}
-	if !all.low.IsZero() {
-		e.interval(all)
-	}
+// decimal adds a key of a number behind what else the key holds.
+func (e *emitter) decimal(form byte, before []byte, n rawjson.Node) {
+	e.start(form)
+	e.buf = append(e.buf, before...)
+	e.buf, _ = appendDecimal(e.buf, n.Raw()) // a JSON number: cannot fail
+	e.end()
 }
 
-func (e *emitter) interval(i interval) {
-	e.key(formLow, encodeTime(i.low))
-	e.key(formHigh, encodeTime(i.high))
-}
-
-// number: R4 search §3.1.1.4.5.
-func (e *emitter) number(_ string, n rawjson.Node) {
-	if n.Kind() != rawjson.KindNumber {
-		return
-	}
-	if d, err := encodeDecimal(string(n.Raw())); err == nil {
-		e.key(formNormal, d)
-	}
-}
-
-// quantity: R4 search §3.1.1.4.11. Money's currency is its code.
+// quantity: R4 search, quantity. Money's currency is its code. A Range is
+// found by either of its ends.
 func (e *emitter) quantity(typeName string, n rawjson.Node) {
+	if typeName == "Range" {
+		for _, end := range [2]string{"low", "high"} {
+			if q, ok := n.Member(end); ok {
+				e.quantity("Quantity", q)
+			}
+		}
+		return
+	}
 	v, ok := n.Member("value")
 	if !ok || v.Kind() != rawjson.KindNumber {
 		return
 	}
-	d, err := encodeDecimal(string(v.Raw()))
-	if err != nil {
-		return
-	}
-	e.key(formNormal, d)
+	e.decimal(formNormal, nil, v)
 	system, code, unit := member(n, "system"), member(n, "code"), member(n, "unit")
 	if typeName == "Money" {
-		system, code = "urn:iso:std:iso:4217", member(n, "currency")
+		system, code = currencies, member(n, "currency")
 	}
+	var room [128]byte
 	if code != "" {
-		e.key(formSystem, bounded(joined(system, code))+"\x00"+d)
-		e.key(formCode, bounded(code)+"\x00"+d)
+		e.decimal(formSystem, append(bound(appendJoined(room[:0], system, code), 0), 0), v)
+		e.decimal(formCode, append(bound(append(room[:0], code...), 0), 0), v)
 	}
 	if unit != "" && unit != code {
-		e.key(formCode, bounded(unit)+"\x00"+d)
+		e.decimal(formCode, append(bound(append(room[:0], unit...), 0), 0), v)
 	}
+}
+
+// currencies is the system of Money.currency.
+const currencies = "urn:iso:std:iso:4217"
+
+// only drops the keys that do not have one of the forms. It is for keys
+// without a prefix, which begin with their form.
+func (e *emitter) only(forms string) {
+	from, to := 0, 0
+	ends := e.ends[:0]
+	for _, end := range slices.Clone(e.ends) {
+		if bytes.IndexByte([]byte(forms), e.buf[from]) >= 0 {
+			to += copy(e.buf[to:], e.buf[from:end])
+			ends = append(ends, to)
+		}
+		from = end
+	}
+	e.buf, e.ends = e.buf[:to], ends
 }

@@ -1,13 +1,15 @@
 package search
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"sync"
-	"time"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/fhirpath"
+	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -16,8 +18,10 @@ type Index struct {
 	definitions *conformance.Definitions
 	model       fhirpath.Model
 
-	mu    sync.Mutex
+	mu    sync.RWMutex
 	types map[string]*typeIndex
+	// extractors keeps the memory of extractions for the next.
+	extractors sync.Pool
 }
 
 // typeIndex is what is extracted from one resource type.
@@ -29,41 +33,76 @@ type typeIndex struct {
 type indexed struct {
 	sp         *conformance.SearchParameter
 	expression *fhirpath.Expression
+	components []component
 }
 
-// NewIndex makes an index that extracts every search parameter of the
-// definitions. Expressions are compiled when their type is first met.
+// NewIndex makes an index that extracts every supported search parameter of
+// the definitions. Expressions are compiled when their type is first met.
 func NewIndex(d *conformance.Definitions, model fhirpath.Model) *Index {
-	return &Index{definitions: d, model: model, types: map[string]*typeIndex{}}
+	x := &Index{definitions: d, model: model, types: map[string]*typeIndex{}}
+	x.extractors.New = func() any { return &extractor{ctx: fhirpath.Context{Model: model}} }
+	return x
 }
 
 func (x *Index) of(typ string) (*typeIndex, error) {
+	x.mu.RLock()
+	t, ok := x.types[typ]
+	x.mu.RUnlock()
+	if ok {
+		return t, nil
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if t, ok := x.types[typ]; ok {
 		return t, nil
 	}
+	t, err := x.compile(typ)
+	if err == nil {
+		x.types[typ] = t
+	}
+	return t, err
+}
+
+func (x *Index) compile(typ string) (*typeIndex, error) {
 	number, ok := x.definitions.TypeNumber(typ)
 	if !ok {
 		return nil, fmt.Errorf("search: %q is no resource type", typ)
 	}
 	t := &typeIndex{number: number}
 	for _, sp := range x.definitions.SearchParameters(typ) {
+		// The server assigns these two: see IDKeys and VersionKeys.
 		if !Supported(sp) || sp.Code == "_lastUpdated" || sp.Code == "_id" {
 			continue
 		}
-		e, err := fhirpath.Compile(sp.Expression)
-		if err != nil {
+		p := indexed{sp: sp}
+		var err error
+		if p.expression, err = fhirpath.Compile(sp.Expression); err != nil {
 			return nil, fmt.Errorf("search: parameter %s of %s: %w", sp.Code, typ, err)
 		}
-		t.parameters = append(t.parameters, indexed{sp, e})
+		for _, c := range sp.Components {
+			e, err := fhirpath.Compile(c.Expression)
+			if err != nil {
+				return nil, fmt.Errorf("search: component %s of parameter %s of %s: %w", c.Code, sp.Code, typ, err)
+			}
+			p.components = append(p.components, component{c.Type, e})
+		}
+		t.parameters = append(t.parameters, p)
 	}
-	x.types[typ] = t
 	return t, nil
 }
 
-// Keys extracts the keys of a resource. Those that depend on the version are
-// made by VersionKeys when it is known.
+// extractor is what an extraction works with.
+type extractor struct {
+	ctx    fhirpath.Context
+	values fhirpath.Collection
+	emit   emitter
+	// parts hold the keys of a composite's components.
+	parts  [2]emitter
+	inside fhirpath.Collection
+}
+
+// Keys extracts the keys of a resource. Those that depend on its id and
+// version are made by IDKeys and VersionKeys.
 func (x *Index) Keys(typ string, resource rawjson.Node, base Base) ([]store.Key, error) {
 	t, err := x.of(typ)
 	if err != nil {
@@ -71,121 +110,55 @@ func (x *Index) Keys(typ string, resource rawjson.Node, base Base) ([]store.Key,
 	}
 	root, ok := fhirpath.NewResource(x.model, resource)
 	if !ok {
-		return nil, fmt.Errorf("search: not a resource")
+		return nil, errNotResource
 	}
-	ctx := &fhirpath.Context{Model: x.model}
-	e := emitter{typ: t.number, base: base, keys: make([]store.Key, 0, 64)}
-	e.keys = append(e.keys, paramKey(t.number, ownExists))
-	var values fhirpath.Collection
-	for _, p := range t.parameters {
-		if values, err = p.expression.AppendTo(values[:0], ctx, root); err != nil {
-			return nil, fmt.Errorf("search: parameter %s of %s: %w", p.sp.Code, typ, err)
-		}
-		e.param = p.sp.Number
-		for _, v := range values {
-			e.fhirpath(p.sp.Type, v)
-		}
-	}
-	return store.SortKeys(e.keys), nil
-}
-
-// fhirpath adds the keys of a value, which is an element of the resource or,
-// for the few expressions that compute (Patient.deceased.exists()), a boolean.
-func (e *emitter) fhirpath(t conformance.SearchType, v fhirpath.Value) {
-	if b, ok := v.AsBoolean(); ok && !v.Node().Exists() {
-		s := "false"
-		if b {
-			s = "true"
-		}
-		e.code("", s)
-		return
-	}
-	if n := v.Node(); n.Exists() {
-		e.value(t, v.TypeName(), n)
-	}
-}
-
-// References are the local references that a parameter's expression selects,
-// for _include.
-func (x *Index) References(sp *conformance.SearchParameter, typ string, resource rawjson.Node, base Base) ([]store.Ref, error) {
-	t, err := x.of(typ)
-	if err != nil {
-		return nil, err
-	}
-	root, ok := fhirpath.NewResource(x.model, resource)
-	if !ok {
-		return nil, fmt.Errorf("search: not a resource")
-	}
-	var refs []store.Ref
-	for _, p := range t.parameters {
-		if p.sp.Number != sp.Number {
-			continue
-		}
-		values, err := p.expression.Evaluate(&fhirpath.Context{Model: x.model}, root)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range values {
-			if ref, ok := base.Local(member(v.Node(), "reference")); ok {
-				refs = append(refs, ref)
-			}
+	ex := x.extractors.Get().(*extractor)
+	defer x.extractors.Put(ex)
+	ex.limits(resource)
+	ex.emit.reset()
+	ex.emit.base = base
+	ex.emit.prefix = appendParam(ex.emit.prefix[:0], t.number, ownExists)
+	ex.emit.buf = append(ex.emit.buf, ex.emit.prefix...)
+	ex.emit.end()
+	for i := range t.parameters {
+		if err := ex.parameter(t.number, &t.parameters[i], root); err != nil {
+			return nil, extraction(typ, t.parameters[i].sp, err)
 		}
 	}
-	return refs, nil
+	return ex.emit.keys(), nil
 }
 
-// VersionKeys are the keys that depend on when a version is made.
-func (x *Index) VersionKeys(typ string, lastUpdated time.Time) []store.Key {
-	number, _ := x.definitions.TypeNumber(typ)
-	sp, ok := x.definitions.SearchParameter(typ, "_lastUpdated")
-	if !ok {
-		return nil
-	}
-	e := emitter{typ: number, param: sp.Number}
-	e.interval(interval{lastUpdated, lastUpdated.Add(time.Millisecond)})
-	return e.keys
+var errNotResource = errors.New("search: not a resource")
+
+// limits lets the work on a resource grow with its size: a CodeSystem may
+// well have more concepts than FHIRPath's default allows.
+func (ex *extractor) limits(resource rawjson.Node) {
+	n := resource.Document().Len()
+	ex.ctx.MaxCollection = max(fhirpath.DefaultMaxCollection, n)
+	ex.ctx.MaxSteps = max(fhirpath.DefaultMaxSteps, 20*n)
 }
 
-// IDKeys are the keys of the id that a resource is stored under.
-func (x *Index) IDKeys(ref store.Ref) []store.Key {
-	number, _ := x.definitions.TypeNumber(ref.Type)
-	sp, ok := x.definitions.SearchParameter(ref.Type, "_id")
-	if !ok {
-		return nil
+func (ex *extractor) parameter(typ uint16, p *indexed, root fhirpath.Value) error {
+	var err error
+	if ex.values, err = p.expression.AppendTo(ex.values[:0], &ex.ctx, root); err != nil {
+		return err
 	}
-	e := emitter{typ: number, param: sp.Number}
-	e.code("", ref.ID)
-	return e.keys
+	ex.emit.prefix = appendParam(ex.emit.prefix[:0], typ, p.sp.Number)
+	if p.sp.Type == conformance.SearchComposite {
+		return ex.composites(p.components, root)
+	}
+	for _, v := range ex.values {
+		ex.emit.fhirpath(p.sp.Type, v)
+	}
+	return nil
 }
 
-// Identifier is an Identifier's system and value.
-type Identifier struct{ System, Value string }
-
-// Identifiers selects the resources of a type that have any of these
-// identifiers; nil when the type is not found by identifier.
-func (x *Index) Identifiers(typ string, identifiers []Identifier) store.Clause {
-	number, ok := x.definitions.TypeNumber(typ)
-	if !ok {
-		return nil
+// extraction words the failure of an expression: that a resource is too
+// large is the client's, all else is the server's.
+func extraction(typ string, sp *conformance.SearchParameter, err error) error {
+	if errors.Is(err, fhirpath.LimitError) || errors.Is(err, errCombinations) {
+		return outcome.New(http.StatusUnprocessableEntity, outcome.CodeTooCostly,
+			"The %s is too large to be indexed by its search parameter %s.", typ, sp.Code)
 	}
-	sp, ok := x.definitions.SearchParameter(typ, "identifier")
-	if !ok {
-		return nil
-	}
-	var any store.Or
-	for _, id := range identifiers {
-		any = append(any, store.Exactly(formKey(number, sp.Number, formSystem)+bounded(joined(id.System, id.Value))))
-	}
-	return any
-}
-
-// ReferringTo selects the resources of a type whose reference parameter leads
-// to any of these documents.
-func (x *Index) ReferringTo(typ string, sp *conformance.SearchParameter, documents []store.Document) store.Clause {
-	number, _ := x.definitions.TypeNumber(typ)
-	var any store.Or
-	for _, d := range documents {
-		any = append(any, store.Exactly(formKey(number, sp.Number, formReference)+d.Ref.String()))
-	}
-	return any
+	return fmt.Errorf("search: parameter %s of %s: %w", sp.Code, typ, err)
 }

@@ -1,8 +1,8 @@
 package search
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
-	"hash/fnv"
 
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -20,6 +20,8 @@ const (
 	formExact      = 'e'
 	formLow        = 'l'
 	formHigh       = 'h'
+	formWithin     = 'w'
+	formComposite  = 'k'
 )
 
 // Numbers of the server's own keys.
@@ -33,16 +35,16 @@ const (
 // different; the start is kept for searches by start.
 const maxText = 400
 
-func typeKey(typ uint16) store.Key {
-	return string(binary.BigEndian.AppendUint16(nil, typ))
+func paramKey(typ, param uint16) store.Key {
+	return string(appendParam(nil, typ, param))
 }
 
-func paramKey(typ, param uint16) store.Key {
-	return string(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, typ), param))
+func appendParam(dst []byte, typ, param uint16) []byte {
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(dst, typ), param)
 }
 
 func formKey(typ, param uint16, form byte) store.Key {
-	return paramKey(typ, param) + string(form)
+	return string(append(appendParam(nil, typ, param), form))
 }
 
 // bounded keeps a value within maxText.
@@ -50,30 +52,43 @@ func bounded(s string) string {
 	if len(s) <= maxText {
 		return s
 	}
-	h := fnv.New128a()
-	_, _ = h.Write([]byte(s))
-	return s[:maxText] + "\x00" + string(h.Sum(nil))
+	return string(bound([]byte(s), 0))
 }
 
-// joined puts 0 between parts. The parts of a token hold no NUL: JSON strings
-// may, FHIR's types may not, and a value that does is left as it is only in
-// its last part, where it cannot be taken for a separator.
+// bound is bounded for what b holds from an offset on.
+func bound(b []byte, from int) []byte {
+	if len(b)-from <= maxText {
+		return b
+	}
+	h := sha256.Sum256(b[from:])
+	return append(append(b[:from+maxText], 0), h[:16]...)
+}
+
+// joined puts 0 between parts.
 func joined(parts ...string) string {
-	n := len(parts) - 1
+	n := len(parts)
 	for _, p := range parts {
 		n += len(p)
 	}
-	b := make([]byte, 0, n)
+	return string(appendJoined(make([]byte, 0, n), parts...))
+}
+
+// appendJoined is joined. A part but the last loses the NUL bytes that it may
+// hold, so that none can be taken for a separator. FHIR's types have no NUL
+// at all; a search may try one.
+func appendJoined(dst []byte, parts ...string) []byte {
 	for i, p := range parts {
 		if i > 0 {
-			b = append(b, 0)
+			dst = append(dst, 0)
 		}
-		last := i == len(parts)-1
+		if i == len(parts)-1 {
+			return append(dst, p...)
+		}
 		for j := 0; j < len(p); j++ {
-			if p[j] != 0 || last {
-				b = append(b, p[j])
+			if p[j] != 0 {
+				dst = append(dst, p[j])
 			}
 		}
 	}
-	return string(b)
+	return dst
 }

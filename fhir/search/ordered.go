@@ -2,14 +2,13 @@ package search
 
 import (
 	"strings"
-	"time"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
-// prefixes of ordered values (R4 search §3.1.1.4.5).
+// prefixes of ordered values (R4 search, prefixes).
 var prefixes = []string{"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}
 
 func cutPrefix(value string) (prefix, rest string) {
@@ -21,16 +20,16 @@ func cutPrefix(value string) (prefix, rest string) {
 	return "eq", value
 }
 
-// date: R4 search §3.1.1.4.6, by the bounds of the resource's value and those
-// of the value searched for.
+// date: R4 search, date, by the bounds of the resource's value and those of
+// the value searched for.
 func (f field) date(value string) (store.Clause, error) {
 	if f.modifier != "" {
 		return nil, f.badModifier()
 	}
 	prefix, rest := cutPrefix(value)
-	v, err := parseDate(unescape(rest), time.UTC)
+	v, err := parseDate(unescape(rest))
 	if err != nil {
-		return nil, f.wrong("a date is written yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss][zone]")
+		return nil, f.wrong("a date is written yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss][zone], with the + of a zone as %2B in a URL")
 	}
 	low, high := f.key(formLow), f.key(formHigh)
 	at := encodeTime
@@ -59,19 +58,37 @@ func (f field) date(value string) (store.Clause, error) {
 	case "eb":
 		return store.Range{From: high, To: high + at(v.low) + "\x00"}, nil
 	case "ap":
+		// Of several values, one may begin early enough and another end late
+		// enough: near enough for "approximately".
 		v = v.approximate(f.p.o.Now)
 		return store.And{
 			store.Range{From: low, To: low + at(v.high)},
 			store.Range{From: high + at(v.low) + "\x00", To: high + afterAll},
 		}, nil
 	}
-	return store.And{
-		store.Range{From: low + at(v.low), To: low + at(v.high)},
-		store.Range{From: high + at(v.low), To: high + at(v.high) + "\x00"},
-	}, nil
+	return f.within(v), nil
 }
 
-// number: R4 search §3.1.1.4.5.
+// within selects what has a value that lies in v with both bounds. v is an
+// interval of the calendar itself, so each value that begins in v and belongs
+// to a step no coarser than v's ends in v too.
+func (f field) within(v interval) store.Clause {
+	form, own := f.key(formWithin), v.step()
+	var any store.Or
+	for i := 0; i < len(steps) && steps[i] <= own; i++ {
+		any = append(any, store.Range{
+			From: form + steps[i:i+1] + encodeTime(v.low), To: form + steps[i:i+1] + encodeTime(v.high),
+		})
+	}
+	if own == stepFraction {
+		// Fractions of a second are one step, whatever their digits.
+		high := f.key(formHigh)
+		return store.And{any[0], store.Range{From: high, To: high + encodeTime(v.high) + "\x00"}}
+	}
+	return oneOf(any)
+}
+
+// number: R4 search, number.
 func (f field) number(value string) (store.Clause, error) {
 	if f.modifier != "" {
 		return nil, f.badModifier()
@@ -79,7 +96,7 @@ func (f field) number(value string) (store.Clause, error) {
 	return f.ordered(f.key(formNormal), value)
 }
 
-// quantity: R4 search §3.1.1.4.11: number, number|system|code, number||code.
+// quantity: R4 search, quantity: number, number|system|code, number||code.
 func (f field) quantity(value string) (store.Clause, error) {
 	if f.modifier != "" {
 		return nil, f.badModifier()
@@ -100,12 +117,19 @@ func (f field) quantity(value string) (store.Clause, error) {
 }
 
 // ordered compares decimals behind base. A value stands for what rounds to
-// it: 5.40 for [5.395, 5.405).
+// it: 5.40 for [5.395, 5.405), 1e2 for [50, 150). (R4's page gives that rule
+// and two examples that follow it in neither direction: [95, 105) for 1e2,
+// and 0.0054 give or take 0.00005 for 5.40e-3.) The other prefixes take it as
+// exact.
 func (f field) ordered(base store.Key, value string) (store.Clause, error) {
 	const rule = "a number is written 100, 5.4 or 1.2e3, after an optional prefix"
 	prefix, rest := cutPrefix(value)
-	if _, _, _, err := parseDecimal(rest); err != nil {
+	n, err := parseDecimal([]byte(rest), nil)
+	switch {
+	case err != nil:
 		return nil, f.wrong(rule)
+	case n.cut || n.exponent > maxExponent || n.exponent < -maxExponent:
+		return nil, f.wrong("the number has more digits, or a greater exponent, than any value")
 	}
 	d, err := decimal.NewFromString(rest)
 	if err != nil {
@@ -115,9 +139,11 @@ func (f field) ordered(base store.Key, value string) (store.Clause, error) {
 	if prefix == "ap" {
 		half = decimal.Max(half, d.Abs().Div(decimal.NewFromInt(10)))
 	}
-	exact, low, high, err := encodeAll(d, d.Sub(half), d.Add(half))
-	if err != nil {
-		return nil, f.wrong(rule)
+	var exact, low, high string
+	for to, x := range map[*string]decimal.Decimal{&exact: d, &low: d.Sub(half), &high: d.Add(half)} {
+		if *to, err = encodeDecimal(x.String()); err != nil {
+			return nil, f.wrong(rule)
+		}
 	}
 	end := store.PrefixEnd(base)
 	switch prefix {
@@ -133,15 +159,4 @@ func (f field) ordered(base store.Key, value string) (store.Clause, error) {
 		return store.Range{From: base, To: base + exact + "\x00"}, nil
 	}
 	return store.Range{From: base + low, To: base + high}, nil
-}
-
-func encodeAll(a, b, c decimal.Decimal) (x, y, z string, err error) {
-	if x, err = encodeDecimal(a.String()); err != nil {
-		return
-	}
-	if y, err = encodeDecimal(b.String()); err != nil {
-		return
-	}
-	z, err = encodeDecimal(c.String())
-	return
 }

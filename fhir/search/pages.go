@@ -1,19 +1,22 @@
 package search
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"net/http"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
 // PageTokens writes and reads the opaque places in page links. A token is
-// bound by a MAC to the tenant and to the search that it continues, so that it
-// cannot be carried to another.
+// sealed for the tenant and for the search that it continues, so that it
+// cannot be carried to another; and it is encrypted, since a place holds
+// values of a resource (the name that a search is sorted by) and links end up
+// in logs.
 type PageTokens struct{ Key []byte }
 
 // place is a token's content. Keys are bytes, nil where a sort key is missing.
@@ -21,8 +24,6 @@ type place struct {
 	Number int64    `json:"n"`
 	Keys   [][]byte `json:"k,omitempty"`
 }
-
-const macSize = 16
 
 // Next is the parameter that continues r behind a place.
 func (t PageTokens) Next(r *Request, c store.Cursor) Parameter {
@@ -34,28 +35,16 @@ func (t PageTokens) Next(r *Request, c store.Cursor) Parameter {
 			p.Keys = append(p.Keys, []byte("k"+*k))
 		}
 	}
-	payload, _ := json.Marshal(p) // numbers and bytes: cannot fail
-	return Parameter{pageParameter, base64.RawURLEncoding.EncodeToString(append(t.mac(r, payload), payload...))}
-}
-
-func (t PageTokens) mac(r *Request, payload []byte) []byte {
-	h := hmac.New(sha256.New, t.Key)
-	bind, _ := json.Marshal([]any{r.scope, r.Type, r.Applied})
-	h.Write(bind)
-	h.Write(payload)
-	return h.Sum(nil)[:macSize]
+	content, _ := json.Marshal(p) // numbers and bytes: cannot fail
+	return Parameter{pageParameter, t.Seal(content, r.scope, r.Applied)}
 }
 
 func (t PageTokens) open(token string, r *Request) (*store.Cursor, error) {
-	bad := outcome.New(http.StatusBadRequest, outcome.CodeValue,
-		"The page link does not belong to this search. Start the search again without %s.", pageParameter)
-	raw, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(raw) < macSize || !hmac.Equal(raw[:macSize], t.mac(r, raw[macSize:])) {
-		return nil, bad
-	}
 	var p place
-	if err := json.Unmarshal(raw[macSize:], &p); err != nil || len(p.Keys) != len(r.Sort) {
-		return nil, bad
+	content, ok := t.Open(token, r.scope, r.Applied)
+	if !ok || json.Unmarshal(content, &p) != nil || len(p.Keys) != len(r.Sort) {
+		return nil, outcome.BadRequest(outcome.CodeValue,
+			"The page link does not belong to this search. Start the search again without %s.", pageParameter)
 	}
 	c := &store.Cursor{Number: p.Number}
 	for _, k := range p.Keys {
@@ -67,4 +56,39 @@ func (t PageTokens) open(token string, r *Request) (*store.Cursor, error) {
 		c.Keys = append(c.Keys, &s)
 	}
 	return c, nil
+}
+
+// Seal makes a token that only Open with the same scope opens.
+func (t PageTokens) Seal(content []byte, scope ...any) string {
+	aead, bind := t.cipher(scope)
+	// The nonce is made from what is sealed, so equal nonces mean equal
+	// tokens; no source of randomness is needed.
+	nonce := t.mac("nonce", append(bind, content...))[:aead.NonceSize()]
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, content, bind))
+}
+
+// Open returns what was sealed in a token of this scope.
+func (t PageTokens) Open(token string, scope ...any) (content []byte, ok bool) {
+	sealed, err := base64.RawURLEncoding.DecodeString(token)
+	aead, bind := t.cipher(scope)
+	if err != nil || len(sealed) < aead.NonceSize() {
+		return nil, false
+	}
+	content, err = aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], bind)
+	return content, err == nil
+}
+
+func (t PageTokens) cipher(scope []any) (aead cipher.AEAD, bind []byte) {
+	block, _ := aes.NewCipher(t.mac("encryption", nil)) // 32 bytes: cannot fail
+	aead, _ = cipher.NewGCM(block)                      // a standard block: cannot fail
+	bind, _ = json.Marshal(scope)                       // names and values: cannot fail
+	return aead, bind
+}
+
+func (t PageTokens) mac(purpose string, data []byte) []byte {
+	h := hmac.New(sha256.New, t.Key)
+	h.Write([]byte(purpose))
+	h.Write([]byte{0})
+	h.Write(data)
+	return h.Sum(nil)
 }

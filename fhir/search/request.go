@@ -1,8 +1,8 @@
 package search
 
 import (
+	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +21,7 @@ type Options struct {
 	// Now is the time that the prefix ap is measured from.
 	Now time.Time
 	// Lenient turns unknown parameters into warnings (Prefer:
-	// handling=lenient, R4 http §3.1.0.1.9); the default is to refuse them.
+	// handling=lenient, R4 search, handling); the default is to refuse them.
 	Lenient bool
 	// DefaultCount and MaxCount bound the size of a page.
 	DefaultCount, MaxCount int
@@ -29,10 +29,13 @@ type Options struct {
 	Pages PageTokens
 	// Scope is what a page token is bound to beside the search itself: the tenant.
 	Scope string
+	// Compartment, when set, is where the search looks.
+	Compartment *Compartment
 }
 
 // Request is a search that was understood.
 type Request struct {
+	// Type is the type searched for, "" for several.
 	Type  string
 	Where store.Clause
 	Sort  []store.Sort
@@ -41,6 +44,7 @@ type Request struct {
 	// Total asks for the number of matches, CountOnly for nothing else.
 	Total, CountOnly    bool
 	Include, Revinclude []Include
+	Subset              Subset
 	After               *store.Cursor
 	// Applied are the parameters that took effect, for the self link; a page
 	// token is not among them.
@@ -50,26 +54,53 @@ type Request struct {
 	scope    string
 }
 
-// Include is an _include or _revinclude (R4 search §3.1.1.5.4).
+// Include is an _include or _revinclude (R4 search, including other resources).
 type Include struct {
-	// Source is the type that holds the reference.
+	// Source is the type that holds the reference; "" for any.
 	Source string
-	Param  *conformance.SearchParameter
+	// Param is the reference's parameter; nil for any.
+	Param *conformance.SearchParameter
 	// Target, when set, is the only type of target wanted.
 	Target string
+	// Iterate applies it to what was included, too.
+	Iterate bool
 }
+
+// Subset is what of each resource is wanted (R4 search, summary and elements).
+type Subset struct {
+	// Summary is the value of _summary: true, text or data; "" for none.
+	Summary string
+	// Elements are the elements that _elements names.
+	Elements []string
+}
+
+// All says that resources are wanted whole.
+func (s Subset) All() bool { return s.Summary == "" && len(s.Elements) == 0 }
 
 // pageParameter is the name of the server's own page token.
 const pageParameter = "_page"
 
-// Parse understands the parameters of a search for one type.
+// maxParameters is the most parameters of a search.
+const maxParameters = 500
+
+// maxRanges bounds the key ranges that a search becomes: values times the
+// types that they may mean times the steps of chains.
+const maxRanges = 10_000
+
+// Parse understands the parameters of a search: for one type; or, with typ "",
+// for those that _type names, or for all of a compartment.
 func Parse(typ string, params []Parameter, o Options) (*Request, error) {
-	number, ok := o.Base.Definitions.TypeNumber(typ)
-	if !ok {
-		return nil, outcome.New(http.StatusNotFound, outcome.CodeNotSupported, "%s is not a FHIR R4 resource type.", printable(typ))
+	p := parser{o: o, r: &Request{Type: typ, Count: o.DefaultCount, scope: o.Scope + "\x00" + typ}}
+	if o.Compartment != nil {
+		p.r.scope += "\x00" + o.Compartment.Type + "/" + o.Compartment.ID
 	}
-	p := parser{o: o, r: &Request{Type: typ, Count: o.DefaultCount, scope: o.Scope}}
-	where := store.And{exists(number)}
+	if len(params) > maxParameters {
+		return nil, outcome.BadRequest(outcome.CodeTooCostly, "The search has more than %d parameters.", maxParameters)
+	}
+	branches, err := p.branches(typ, params)
+	if err != nil {
+		return nil, err
+	}
 	token := ""
 	for _, param := range params {
 		if param.Name == pageParameter {
@@ -78,10 +109,7 @@ func Parse(typ string, params []Parameter, o Options) (*Request, error) {
 		}
 		control, err := p.control(param)
 		if err == nil && !control {
-			var c store.Clause
-			if c, err = p.criterion(typ, number, param.Name, param.Value); err == nil && c != nil {
-				where = append(where, c)
-			}
+			err = p.narrow(branches, param)
 		}
 		if err != nil {
 			if ignorable(err) && o.Lenient {
@@ -90,17 +118,80 @@ func Parse(typ string, params []Parameter, o Options) (*Request, error) {
 			}
 			return nil, err
 		}
+		if param.Name == "_count" {
+			param.Value = strconv.Itoa(p.r.Count) // what took effect
+		}
 		p.r.Applied = append(p.r.Applied, param)
 	}
-	p.r.Where = where
+	if err := p.agree(); err != nil {
+		return nil, err
+	}
+	var any store.Or
+	for _, b := range branches {
+		any = append(any, b.where)
+	}
+	p.r.Where = oneOf(any)
 	if token != "" {
-		after, err := o.Pages.open(token, p.r)
-		if err != nil {
+		if p.r.After, err = o.Pages.open(token, p.r); err != nil {
 			return nil, err
 		}
-		p.r.After = after
 	}
 	return p.r, nil
+}
+
+// branch is the search of one type; a search for several is the union of
+// their branches.
+type branch struct {
+	typ    string
+	number uint16
+	where  store.And
+}
+
+// branches begins the search of each type.
+func (p *parser) branches(typ string, params []Parameter) ([]*branch, error) {
+	types := []string{typ}
+	if typ == "" {
+		var err error
+		if types, err = p.several(params); err != nil {
+			return nil, err
+		}
+	}
+	var all []*branch
+	for _, t := range types {
+		number, ok := p.o.Base.Definitions.TypeNumber(t)
+		if !ok || !p.o.Base.Definitions.IsResourceType(t) {
+			return nil, outcome.New(http.StatusNotFound, outcome.CodeNotSupported, "%s is not a FHIR R4 resource type.", printable(t))
+		}
+		b := &branch{t, number, store.And{exists(number)}}
+		if p.o.Compartment != nil {
+			in, ok := p.inside(t, number)
+			if !ok {
+				return nil, outcome.New(http.StatusNotFound, outcome.CodeNotSupported, "No %s belongs to the compartment of a %s.", t, p.o.Compartment.Type)
+			}
+			b.where = append(b.where, in)
+		}
+		all = append(all, b)
+	}
+	return all, nil
+}
+
+// narrow adds a parameter to each branch.
+func (p *parser) narrow(branches []*branch, param Parameter) error {
+	if p.r.Type == "" {
+		// Parameters that all types have (R4 http, search).
+		code, _, _ := strings.Cut(param.Name, ":")
+		if _, ok := p.o.Base.Definitions.SearchParameter("Resource", code); !ok {
+			return p.unknown("a search across types", "search", code)
+		}
+	}
+	for _, b := range branches {
+		c, err := p.criterion(b.typ, b.number, param.Name, param.Value)
+		if err != nil {
+			return err
+		}
+		b.where = append(b.where, c)
+	}
+	return nil
 }
 
 // exists is the clause that every resource of a type meets.
@@ -109,6 +200,37 @@ func exists(typ uint16) store.Clause { return store.Exactly(paramKey(typ, ownExi
 type parser struct {
 	o Options
 	r *Request
+	// depth is how many chains deep the parser is.
+	depth int
+	// ranges counts towards maxRanges.
+	ranges int
+}
+
+// spend counts key ranges.
+func (p *parser) spend(n int) error {
+	if p.ranges += n; p.ranges > maxRanges {
+		return outcome.BadRequest(outcome.CodeTooCostly,
+			"The search is too wide: its values, times the types that its references may lead to, are more than %d. Name the types (subject:Patient) or fewer values.", maxRanges)
+	}
+	return nil
+}
+
+// leaves counts the ranges of a clause.
+func leaves(c store.Clause) int {
+	n := 0
+	switch c := c.(type) {
+	case store.And:
+		for _, part := range c {
+			n += leaves(part)
+		}
+	case store.Or:
+		for _, part := range c {
+			n += leaves(part)
+		}
+	default:
+		n = 1
+	}
+	return n
 }
 
 func (p *parser) warn(err error) {
@@ -118,126 +240,21 @@ func (p *parser) warn(err error) {
 	p.r.Warnings = append(p.r.Warnings, issue)
 }
 
+// errUnsupported is the cause of errors that lenient handling may pass over.
+var errUnsupported = errors.New("not supported")
+
+func unsupported(e *outcome.Error) error {
+	e.Cause = errUnsupported
+	return e
+}
+
 // ignorable says whether lenient handling may leave the parameter out: when
-// it is not known or not supported, not when its value is wrong.
-func ignorable(err error) bool { return outcome.From(err).Issues[0].Code == outcome.CodeNotSupported }
-
-// control handles the parameters that shape the result (R4 search §3.1.1.5).
-func (p *parser) control(param Parameter) (bool, error) {
-	switch name, _, _ := strings.Cut(param.Name, ":"); name {
-	case "_count":
-		n, err := strconv.Atoi(param.Value)
-		if err != nil || n < 0 {
-			return true, outcome.BadRequest(outcome.CodeValue, "The value of _count must be a whole number from 0 up.")
-		}
-		p.r.Count = min(n, p.o.MaxCount)
-		if n == 0 {
-			p.r.CountOnly, p.r.Total = true, true
-		}
-	case "_sort":
-		return true, p.sort(param.Value)
-	case "_total":
-		switch param.Value {
-		case "none":
-		case "accurate", "estimate":
-			p.r.Total = true
-		default:
-			return true, outcome.BadRequest(outcome.CodeValue, "The value of _total must be none, estimate or accurate.")
-		}
-	case "_summary":
-		switch param.Value {
-		case "false":
-		case "count":
-			p.r.CountOnly, p.r.Total = true, true
-		default:
-			return true, outcome.BadRequest(outcome.CodeNotSupported, "This server supports the values count and false of _summary.")
-		}
-	case "_include", "_revinclude":
-		return true, p.include(param)
-	default:
-		return false, nil
-	}
-	return true, nil
-}
-
-func (p *parser) sort(value string) error {
-	for _, item := range strings.Split(value, ",") {
-		code, descending := strings.CutPrefix(item, "-")
-		sp, ok := p.o.Base.Definitions.SearchParameter(p.r.Type, code)
-		if !ok {
-			return p.unknown(p.r.Type, "_sort", code)
-		}
-		form := byte(formNormal)
-		switch sp.Type {
-		case conformance.SearchDate:
-			form = formLow
-			if descending {
-				form = formHigh
-			}
-		case conformance.SearchToken:
-			form = formCode
-		case conformance.SearchReference:
-			form = formReference
-		case conformance.SearchURI:
-			form = formURL
-		case conformance.SearchComposite, conformance.SearchSpecial:
-			return outcome.BadRequest(outcome.CodeNotSupported, "%s is of type %s and cannot be sorted by.", sp.Code, sp.Type)
-		}
-		number, _ := p.o.Base.Definitions.TypeNumber(p.r.Type)
-		p.r.Sort = append(p.r.Sort, store.Sort{
-			Range: store.Prefix(formKey(number, sp.Number, form)), Descending: descending,
-		})
-	}
-	return nil
-}
-
-// include reads "Type:parameter" or "Type:parameter:TargetType".
-func (p *parser) include(param Parameter) error {
-	name, modifier, _ := strings.Cut(param.Name, ":")
-	if modifier != "" {
-		return outcome.BadRequest(outcome.CodeNotSupported, "The modifier :%s of %s is not supported.", printable(modifier), name)
-	}
-	parts := strings.Split(param.Value, ":")
-	if len(parts) < 2 || len(parts) > 3 {
-		return outcome.BadRequest(outcome.CodeValue, "The value of %s must be Type:parameter or Type:parameter:TargetType.", name)
-	}
-	inc := Include{Source: parts[0]}
-	if !p.o.Base.Definitions.IsResourceType(inc.Source) {
-		return outcome.BadRequest(outcome.CodeValue, "%s names %s, which is not a resource type.", name, printable(inc.Source))
-	}
-	var ok bool
-	if inc.Param, ok = p.o.Base.Definitions.SearchParameter(inc.Source, parts[1]); !ok {
-		return p.unknown(inc.Source, name, parts[1])
-	}
-	if inc.Param.Type != conformance.SearchReference {
-		return outcome.BadRequest(outcome.CodeValue, "%s names %s, which is not a reference parameter of %s.", name, inc.Param.Code, inc.Source)
-	}
-	if len(parts) == 3 {
-		inc.Target = parts[2]
-		if !p.o.Base.Definitions.IsResourceType(inc.Target) {
-			return outcome.BadRequest(outcome.CodeValue, "%s names %s, which is not a resource type.", name, printable(inc.Target))
-		}
-	}
-	if name == "_include" {
-		if inc.Source != p.r.Type {
-			return outcome.BadRequest(outcome.CodeValue, "_include names %s, but the search is for %s.", inc.Source, p.r.Type)
-		}
-		p.r.Include = append(p.r.Include, inc)
-		return nil
-	}
-	if inc.Target == "" {
-		inc.Target = p.r.Type
-	}
-	if len(inc.Param.Targets) > 0 && !slices.Contains(inc.Param.Targets, p.r.Type) && !slices.Contains(inc.Param.Targets, "Resource") || inc.Target != p.r.Type {
-		return outcome.BadRequest(outcome.CodeValue, "_revinclude: %s of %s does not refer to %s.", inc.Param.Code, inc.Source, p.r.Type)
-	}
-	p.r.Revinclude = append(p.r.Revinclude, inc)
-	return nil
-}
+// it is not known or not supported, not when its value or modifier is wrong.
+func ignorable(err error) bool { return errors.Is(err, errUnsupported) }
 
 func (p *parser) unknown(typ, where, code string) error {
-	return outcome.BadRequest(outcome.CodeNotSupported,
-		"%s: %s has no search parameter named %q. See /metadata for those it has.", where, typ, printable(code))
+	return unsupported(outcome.BadRequest(outcome.CodeNotSupported,
+		"%s: %s has no search parameter named %q. See /metadata for those it has.", where, typ, printable(code)))
 }
 
 // printable shortens what a client sent as a name and keeps only characters

@@ -8,7 +8,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
-// token: R4 search §3.1.1.4.9: code, system|code, |code, system|.
+// token: R4 search, token: code, system|code, |code, system|.
 func (f field) token(value string) (store.Clause, error) {
 	parts := split(value, '|')
 	for i := range parts {
@@ -17,9 +17,9 @@ func (f field) token(value string) (store.Clause, error) {
 	switch f.modifier {
 	case "", "not":
 	case "text":
-		return store.Prefix(f.key(formText) + cut(normalise(unescape(value)))), nil
+		return f.start(formText, unescape(value))
 	case "of-type":
-		if len(parts) != 3 {
+		if len(parts) != 3 || slices.Contains(parts, "") {
 			return nil, f.wrong(":of-type takes system|code|value")
 		}
 		return store.Exactly(f.key(formOfType) + bounded(joined(parts...))), nil
@@ -33,20 +33,27 @@ func (f field) token(value string) (store.Clause, error) {
 		return nil, f.wrong("a token is code, system|code, |code or system|")
 	case parts[1] == "" && parts[0] == "":
 		return nil, f.wrong("a token needs a system or a code")
-	case parts[1] == "":
-		return store.Prefix(f.key(formSystem) + joined(parts[0], "")), nil
 	}
-	return store.Exactly(f.key(formSystem) + bounded(joined(parts...))), nil
+	system, code := parts[0], parts[1]
+	implied := f.implies(system, code)
+	if code == "" {
+		all := store.Clause(store.Prefix(f.key(formSystem) + cut(joined(system, ""))))
+		if implied {
+			return store.Or{all, store.Prefix(f.key(formSystem) + "\x00")}, nil
+		}
+		return all, nil
+	}
+	one := store.Exactly(f.key(formSystem) + bounded(joined(system, code)))
+	if implied {
+		return store.Or{one, store.Exactly(f.key(formSystem) + bounded(joined("", code)))}, nil
+	}
+	return one, nil
 }
 
-// reference: R4 search §3.1.1.4.10: id, Type/id, or a URL.
+// reference: R4 search, reference: id, Type/id, or a URL.
 func (f field) reference(value string) (store.Clause, error) {
 	if f.modifier == "identifier" {
-		system, id, ok := strings.Cut(value, "|")
-		if !ok {
-			return store.Exactly(f.key(formIdentifier) + bounded("\x00\x00"+unescape(value))), nil
-		}
-		return store.Exactly(f.key(formIdentifier) + bounded(joined(unescape(system), unescape(id)))), nil
+		return f.identifier(value)
 	}
 	targets := f.p.targets(f.sp)
 	if f.modifier != "" {
@@ -67,36 +74,53 @@ func (f field) reference(value string) (store.Clause, error) {
 		for _, t := range targets {
 			any = append(any, store.Exactly(f.key(formReference)+t+"/"+v))
 		}
-		if len(any) == 1 {
-			return any[0], nil
-		}
-		return any, nil
+		return oneOf(any), nil
 	}
-	if u, err := url.Parse(v); err == nil && u.IsAbs() {
+	// A canonical may end in |version.
+	unversioned, _, _ := strings.Cut(v, "|")
+	if u, err := url.Parse(unversioned); err == nil && u.IsAbs() {
 		return store.Exactly(f.key(formURL) + bounded(v)), nil
 	}
 	return nil, f.wrong("a reference is an id, Type/id or an absolute URL")
 }
 
-// text: R4 search §3.1.1.4.8: the start of it, or :exact.
+// identifier: R4 search, :identifier: what a Reference says of its target by
+// Reference.identifier.
+func (f field) identifier(value string) (store.Clause, error) {
+	parts := split(value, '|')
+	for i := range parts {
+		parts[i] = unescape(parts[i])
+	}
+	switch {
+	case len(parts) > 2 || parts[len(parts)-1] == "":
+		return nil, f.wrong(":identifier takes value, system|value or |value")
+	case len(parts) == 1:
+		return store.Exactly(f.key(formIdentifier) + bounded("\x00\x00"+parts[0])), nil
+	}
+	return store.Exactly(f.key(formIdentifier) + bounded(joined(parts...))), nil
+}
+
+// text: R4 search, string: the start of it, or :exact.
 func (f field) text(value string) (store.Clause, error) {
 	switch v := unescape(value); f.modifier {
 	case "":
-		n := normalise(v)
-		if n == "" {
-			return nil, f.wrong("nothing is left of it without white space and accents")
-		}
-		return store.Prefix(f.key(formNormal) + cut(n)), nil
+		return f.start(formNormal, v)
 	case "exact":
 		return store.Exactly(f.key(formExact) + bounded(v)), nil
 	}
 	return nil, f.badModifier()
 }
 
-// cut shortens the start of a text to what keys hold of it.
-func cut(s string) string { return s[:min(len(s), maxText)] }
+// start selects normalised texts by their start.
+func (f field) start(form byte, v string) (store.Clause, error) {
+	n := normalise(v)
+	if n == "" {
+		return nil, f.wrong("nothing is left of it without white space and accents")
+	}
+	return store.Prefix(f.key(form) + cut(n)), nil
+}
 
-// uri: R4 search §3.1.1.4.12.
+// uri: R4 search, uri.
 func (f field) uri(value string) (store.Clause, error) {
 	v := unescape(value)
 	switch f.modifier {
@@ -105,6 +129,31 @@ func (f field) uri(value string) (store.Clause, error) {
 	case "below":
 		base := cut(strings.TrimSuffix(v, "/"))
 		return store.Or{store.Exactly(f.key(formURL) + base), store.Prefix(f.key(formURL) + base + "/")}, nil
+	case "above":
+		return f.above(v)
 	}
 	return nil, f.badModifier()
 }
+
+// above selects the URI itself and every one that it lies below:
+// http://a/b/c is below http://a/b and http://a.
+func (f field) above(v string) (store.Clause, error) {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		return nil, f.wrong(":above takes a URL")
+	}
+	any := store.Or{store.Exactly(f.key(formURL) + bounded(v))}
+	for len(any) < maxSegments {
+		v = strings.TrimSuffix(v, "/")
+		any = append(any, store.Exactly(f.key(formURL)+bounded(v)), store.Exactly(f.key(formURL)+bounded(v+"/")))
+		i := strings.LastIndexByte(v, '/')
+		if i < len(u.Scheme)+len("://") {
+			return any, nil
+		}
+		v = v[:i]
+	}
+	return nil, f.wrong(":above takes a URL of fewer segments")
+}
+
+// maxSegments bounds the URLs that :above stands for.
+const maxSegments = 100

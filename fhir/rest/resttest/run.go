@@ -1,0 +1,20 @@
+package resttest
+
+import "testing"
+
+// Run checks the API on stores that open makes.
+func Run(t *testing.T, open Open) {
+	for _, suite := range []struct {
+		name string
+		run  func(t *testing.T, open Open)
+	}{
+		{"Interactions", interactions},
+		{"History", histories},
+		{"Search", searches},
+		{"Results", results},
+		{"Paging", paging},
+		{"Bounds", bounds},
+	} {
+		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })
+	}
+}

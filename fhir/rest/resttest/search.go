@@ -1,0 +1,50 @@
+package resttest
+
+import (
+	"net/http"
+	"testing"
+)
+
+// found is one rule of the search page: a query and the ids that it finds, in
+// the order in which they were stored.
+type found struct{ rule, query, ids string }
+
+// refused is a query that must be a 400 with this issue code and these words.
+type refused struct {
+	rule, query, code string
+	words             []string
+}
+
+// subject is one section of the search page.
+type subject struct {
+	name      string
+	resources []string
+	found     []found
+	refused   []refused
+}
+
+func searches(t *testing.T, open Open) {
+	s := Serve(t, open)
+	for _, sub := range []subject{
+		strings_, tokens, references, dates, dateSets, numbers, quantities, uris, composites,
+		combinations, chains, reverseChains, missing,
+	} {
+		t.Run(sub.name, func(t *testing.T) {
+			s := s.In(t).On("search-" + sub.name + "/test")
+			s.Put(sub.resources...)
+			for _, c := range sub.found {
+				t.Run(c.rule, func(t *testing.T) {
+					s := s.In(t)
+					if got := s.Search(c.query); got != c.ids {
+						t.Errorf("GET %s finds %q, want %q", c.query, got, c.ids)
+					}
+				})
+			}
+			for _, c := range sub.refused {
+				t.Run(c.rule, func(t *testing.T) {
+					s.In(t).Get(c.query).WantOutcome(http.StatusBadRequest, c.code, c.words...)
+				})
+			}
+		})
+	}
+}

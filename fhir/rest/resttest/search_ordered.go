@@ -1,0 +1,185 @@
+package resttest
+
+// https://hl7.org/fhir/R4/search.html#date and #prefix
+var dates = subject{
+	name: "date",
+	resources: []string{
+		`{"resourceType":"Encounter","id":"day","status":"finished","class":{"code":"AMB"},"period":{"start":"2013-01-14","end":"2013-01-14"}}`,
+		`{"resourceType":"Encounter","id":"span","status":"finished","class":{"code":"AMB"},"period":{"start":"2013-01-10","end":"2013-01-20"}}`,
+		`{"resourceType":"Encounter","id":"open","status":"finished","class":{"code":"AMB"},"period":{"start":"2013-01-21T08:00:00Z"}}`,
+		`{"resourceType":"Encounter","id":"until","status":"finished","class":{"code":"AMB"},"period":{"end":"2012-12-31"}}`,
+		`{"resourceType":"Encounter","id":"none","status":"finished","class":{"code":"AMB"}}`,
+		`{"resourceType":"Patient","id":"y","birthDate":"1970"}`,
+		`{"resourceType":"Patient","id":"m","birthDate":"1970-03"}`,
+		`{"resourceType":"Patient","id":"d","birthDate":"1970-03-30"}`,
+		`{"resourceType":"Observation","id":"z","status":"final","code":{"text":"x"},"effectiveDateTime":"2013-01-14T10:00:00Z"}`,
+		`{"resourceType":"Observation","id":"plus","status":"final","code":{"text":"x"},"effectiveDateTime":"2013-01-14T10:00:00+02:00"}`,
+		`{"resourceType":"Observation","id":"milli","status":"final","code":{"text":"x"},"effectiveInstant":"2013-01-14T10:00:00.250Z"}`,
+		`{"resourceType":"Observation","id":"timing","status":"final","code":{"text":"x"},"effectiveTiming":{"event":["2014-01-01","2014-03-01"]}}`,
+		`{"resourceType":"Observation","id":"bounds","status":"final","code":{"text":"x"},"effectiveTiming":{"repeat":{"boundsPeriod":{"start":"2015-01-01","end":"2015-12-31"}}}}`,
+	},
+	found: []found{
+		{"eq: the value lies within", "Encounter?date=2013-01-14", "day"},
+		{"eq is the default", "Encounter?date=eq2013-01-14", "day"},
+		{"eq: a month contains a span", "Encounter?date=2013-01", "day span"},
+		{"eq: a year", "Encounter?date=2013", "day span"},
+		{"eq: an open end lies within nothing", "Encounter?date=2012", ""},
+		{"ne", "Encounter?date=ne2013-01", "open until"},
+		{"gt: the range above overlaps", "Encounter?date=gt2013-01-14", "span open"},
+		{"lt: the range below overlaps", "Encounter?date=lt2013-01-14", "span until"},
+		{"ge: or lies within", "Encounter?date=ge2013-01-14", "day span open"},
+		{"le: or lies within", "Encounter?date=le2013-01-14", "day span until"},
+		{"sa: starts after", "Encounter?date=sa2013-01-14", "open"},
+		{"eb: ends before", "Encounter?date=eb2013-01-14", "until"},
+		{"eb: ends before, exclusively", "Encounter?date=eb2013-01-21", "day span until"},
+		{"a range", "Encounter?date=ge2013-01-10&date=le2013-01-20", "day span"},
+		{"several values", "Encounter?date=2013-01-14,sa2013-01-20", "day open"},
+		{"a day is not a month", "Patient?birthdate=1970-03-01", ""},
+		{"a month contains its days", "Patient?birthdate=1970-03", "m d"},
+		{"a year contains its months", "Patient?birthdate=1970", "y m d"},
+		{"ge of a day within a month", "Patient?birthdate=ge1970-03-30", "y m d"},
+		{"sa of a month", "Patient?birthdate=sa1970-02", "m d"},
+		{"minutes", "Observation?date=2013-01-14T10:00Z", "z milli"},
+		{"seconds", "Observation?date=2013-01-14T10:00:00Z", "z milli"},
+		{"fractions", "Observation?date=2013-01-14T10:00:00.250Z", "milli"},
+		{"no zone is UTC", "Observation?date=2013-01-14T10:00", "z milli"},
+		{"zones are compared as instants", "Observation?date=2013-01-14T08:00:00Z", "plus"},
+		{"a zone in the search", "Observation?date=2013-01-14T12:00:00%2B02:00", "z milli"},
+		{"Timing: its outer limits", "Observation?date=2014", "timing"},
+		{"Timing: within its limits", "Observation?date=gt2014-02-01&date=lt2014-02-01", "timing"},
+		{"Timing: bounds", "Observation?date=2015", "bounds"},
+		{"_lastUpdated", "Patient?_lastUpdated=2026-03-01", "y m d"},
+		{"_lastUpdated later", "Patient?_lastUpdated=gt2026-03-01", ""},
+		{"ap: give or take a tenth of the gap to now", "Patient?birthdate=ap1966", "y m d"},
+		{"ap: not by more than that", "Patient?birthdate=ap1960", ""},
+	},
+	refused: []refused{
+		{"no date", "Encounter?date=yesterday", "value", []string{"date"}},
+		{"no such day", "Encounter?date=2013-02-30", "value", []string{"date"}},
+		{"minute 60", "Encounter?date=2013-01-14T10:60:00Z", "value", []string{"date"}},
+		{"an hour without minutes", "Encounter?date=2013-01-14T10", "value", []string{"date"}},
+		{"a plus that became a space", "Encounter?date=2013-01-14T10:00:00+02:00", "value", []string{"%2B"}},
+		{"a comma before the fraction", `Encounter?date=2013-01-14T10:00:00%5C,5Z`, "value", []string{"date"}},
+		{"a modifier", "Encounter?date:exact=2013", "not-supported", []string{":exact"}},
+	},
+}
+
+// A prefix must hold for one value of an element, not for one bound of each
+// of two.
+var dateSets = subject{
+	name: "dates",
+	resources: []string{
+		`{"resourceType":"Task","id":"x","status":"requested","intent":"order","executionPeriod":{"start":"2020-01-01","end":"2020-12-31"}}`,
+		`{"resourceType":"Media","id":"y","status":"completed","content":{"url":"http://x"},"createdDateTime":"2020"}`,
+		`{"resourceType":"ServiceRequest","id":"two","status":"active","intent":"order","subject":{"reference":"Patient/1"},"occurrenceTiming":{"event":["2020-01-05","2020-03-05"]}}`,
+		`{"resourceType":"CarePlan","id":"plan","status":"active","intent":"plan","subject":{"reference":"Patient/1"},"activity":[{"detail":{"status":"scheduled","scheduledPeriod":{"start":"2020-01-10","end":"2020-03-20"}}},{"detail":{"status":"scheduled","scheduledPeriod":{"start":"2019-01-10","end":"2020-02-20"}}}]}`,
+	},
+	found: []found{
+		{"eq within one value", "CarePlan?activity-date=2020", "plan"},
+		{"eq: not the start of one and the end of another", "CarePlan?activity-date=2020-02", ""},
+		{"eq: start and end in one month, of two values", "CarePlan?activity-date=2020-01,2020-02", ""},
+		{"eq of a timing over months", "ServiceRequest?occurrence=2020-01", ""},
+		{"eq of a timing over a year", "ServiceRequest?occurrence=2020", "two"},
+	},
+}
+
+// https://hl7.org/fhir/R4/search.html#number
+var numbers = subject{
+	name: "number",
+	resources: []string{
+		`{"resourceType":"RiskAssessment","id":"a","status":"final","subject":{"reference":"Patient/1"},"prediction":[{"probabilityDecimal":0.5}]}`,
+		`{"resourceType":"RiskAssessment","id":"b","status":"final","subject":{"reference":"Patient/1"},"prediction":[{"probabilityDecimal":99.5}]}`,
+		`{"resourceType":"RiskAssessment","id":"c","status":"final","subject":{"reference":"Patient/1"},"prediction":[{"probabilityDecimal":100.4},{"probabilityDecimal":1e2}]}`,
+		`{"resourceType":"RiskAssessment","id":"d","status":"final","subject":{"reference":"Patient/1"},"prediction":[{"probabilityDecimal":-3.25}]}`,
+		`{"resourceType":"RiskAssessment","id":"e","status":"final","subject":{"reference":"Patient/1"},"prediction":[{"probabilityDecimal":100.0050}]}`,
+	},
+	found: []found{
+		{"eq: to the precision given, 100 is 99.5 up to 100.5", "RiskAssessment?probability=100", "b c e"},
+		{"eq: 100.00 is 99.995 up to 100.005", "RiskAssessment?probability=100.00", "c"},
+		{"eq: 1e2 has one digit", "RiskAssessment?probability=1e2", "b c e"},
+		{"ne", "RiskAssessment?probability=ne100", "a d"},
+		{"gt: exactly", "RiskAssessment?probability=gt99.5", "c e"},
+		{"ge: exactly", "RiskAssessment?probability=ge99.5", "b c e"},
+		{"lt: exactly", "RiskAssessment?probability=lt0.5", "d"},
+		{"le: exactly", "RiskAssessment?probability=le0.50", "a d"},
+		{"sa", "RiskAssessment?probability=sa100", "c e"},
+		{"eb", "RiskAssessment?probability=eb0", "d"},
+		{"ap: within a tenth", "RiskAssessment?probability=ap105", "b c e"},
+		{"negative", "RiskAssessment?probability=-3.25", "d"},
+		{"several", "RiskAssessment?probability=0.5,-3.25", "a d"},
+	},
+	refused: []refused{
+		{"no number", "RiskAssessment?probability=much", "value", []string{"probability"}},
+		{"a number that needs a kilobyte", "RiskAssessment?probability=1e99999999", "value", []string{"probability"}},
+		{"a prefix alone", "RiskAssessment?probability=gt", "value", []string{"probability"}},
+	},
+}
+
+// https://hl7.org/fhir/R4/search.html#quantity
+var quantities = subject{
+	name: "quantity",
+	resources: []string{
+		`{"resourceType":"Observation","id":"a","status":"final","code":{"text":"x"},"valueQuantity":{"value":5.4,"unit":"mg","system":"http://unitsofmeasure.org","code":"mg"}}`,
+		`{"resourceType":"Observation","id":"b","status":"final","code":{"text":"x"},"valueQuantity":{"value":5.40,"unit":"milligram"}}`,
+		`{"resourceType":"Observation","id":"c","status":"final","code":{"text":"x"},"valueQuantity":{"value":5.4,"unit":"g","system":"http://unitsofmeasure.org","code":"g"}}`,
+		`{"resourceType":"Observation","id":"d","status":"final","code":{"text":"x"},"valueQuantity":{"value":60,"system":"http://unitsofmeasure.org","code":"mg"}}`,
+		`{"resourceType":"Invoice","id":"i","status":"issued","totalNet":{"value":40.22,"currency":"EUR"}}`,
+		`{"resourceType":"Condition","id":"r","subject":{"reference":"Patient/1"},"onsetRange":{"low":{"value":20,"unit":"a"},"high":{"value":30,"unit":"a"}}}`,
+	},
+	found: []found{
+		{"number alone: any unit", "Observation?value-quantity=5.4", "a b c"},
+		{"number|system|code", "Observation?value-quantity=5.4|http://unitsofmeasure.org|mg", "a"},
+		{"number||code: code", "Observation?value-quantity=5.4||mg", "a"},
+		{"number||code: unit", "Observation?value-quantity=5.4||milligram", "b"},
+		{"prefix", "Observation?value-quantity=gt5.4||mg", "d"},
+		{"precision", "Observation?value-quantity=5.400||mg", "a"},
+		{"between", "Observation?value-quantity=gt5|http://unitsofmeasure.org|mg&value-quantity=lt60|http://unitsofmeasure.org|mg", "a"},
+		{"Money: the currency is the code", "Invoice?totalnet=40.22|urn:iso:std:iso:4217|EUR", "i"},
+		{"Range: by its ends", "Condition?onset-age=gt25||a", "r"},
+	},
+	refused: []refused{
+		{"two parts", "Observation?value-quantity=5.4|mg", "value", []string{"value-quantity"}},
+		{"no code", "Observation?value-quantity=5.4|http://unitsofmeasure.org|", "value", []string{"value-quantity"}},
+	},
+}
+
+// https://hl7.org/fhir/R4/search.html#composite
+var composites = subject{
+	name: "composite",
+	resources: []string{
+		`{"resourceType":"Observation","id":"a","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":140,"unit":"mmHg"}}`,
+		`{"resourceType":"Observation","id":"b","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":90,"unit":"mmHg"}}`,
+		`{"resourceType":"Observation","id":"bp","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},"component":[{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":120}},{"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"}]},"valueQuantity":{"value":80}}]}`,
+		`{"resourceType":"Observation","id":"when","status":"final","code":{"coding":[{"code":"due"}]},"valueDateTime":"2020-05-01"}`,
+		`{"resourceType":"Observation","id":"say","status":"final","code":{"coding":[{"code":"say"}]},"valueString":"Hello you"}`,
+		`{"resourceType":"Observation","id":"pos","status":"final","code":{"coding":[{"code":"test"}]},"valueCodeableConcept":{"coding":[{"system":"urn:r","code":"positive"}]}}`,
+		`{"resourceType":"DocumentReference","id":"doc","status":"current","content":[{"attachment":{"url":"http://x"}}],"relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/old"}},{"code":"appends","target":{"reference":"DocumentReference/other"}}]}`,
+		`{"resourceType":"Group","id":"g","type":"person","actual":true,"characteristic":[{"code":{"coding":[{"code":"gender"}]},"valueCodeableConcept":{"coding":[{"code":"mixed"}]},"exclude":false},{"code":{"coding":[{"code":"owner"}]},"valueCodeableConcept":{"coding":[{"code":"me"}]},"exclude":false}]}`,
+	},
+	found: []found{
+		{"token$quantity", "Observation?code-value-quantity=8480-6$140", "a"},
+		{"with a prefix", "Observation?code-value-quantity=8480-6$gt100", "a"},
+		{"with a system and a unit", "Observation?code-value-quantity=http://loinc.org|8480-6$lt100||mmHg", "b"},
+		{"both values in one element", "Observation?component-code-value-quantity=8480-6$lt100", ""},
+		{"both values in one component", "Observation?component-code-value-quantity=8480-6$120", "bp"},
+		{"in the resource or a component", "Observation?combo-code-value-quantity=http://loinc.org|8480-6$ge120", "a bp"},
+		{"token$date", "Observation?code-value-date=due$2020-05", "when"},
+		{"token$date with a prefix", "Observation?code-value-date=due$gt2020-05", ""},
+		{"token$string", "Observation?code-value-string=say$hello", "say"},
+		{"token$token", "Observation?code-value-concept=test$urn:r|positive", "pos"},
+		{"token$token by system", "Observation?code-value-concept=test$urn:r|", "pos"},
+		{"reference$token", "DocumentReference?relationship=DocumentReference/old$replaces", "doc"},
+		{"reference$token of two elements", "DocumentReference?relationship=DocumentReference/old$appends", ""},
+		{"a characteristic", "Group?characteristic-value=gender$mixed", "g"},
+		{"of two characteristics", "Group?characteristic-value=gender$me", ""},
+		{"several", "Group?characteristic-value=gender$me,owner$me", "g"},
+		{":missing", "Group?characteristic-value:missing=false", "g"},
+	},
+	refused: []refused{
+		{"one value", "Observation?code-value-quantity=8480-6", "value", []string{"code-value-quantity"}},
+		{"a wrong second value", "Observation?code-value-quantity=8480-6$much", "value", []string{"code-value-quantity"}},
+		{"a first value that is a system", "Observation?code-value-quantity=http://loinc.org|$5", "not-supported", []string{"code-value-quantity"}},
+		{"two ordered components", "MolecularSequence?chromosome-window-coordinate=1$2$3", "not-supported", []string{"chromosome-window-coordinate"}},
+		{"a modifier", "Observation?code-value-quantity:not=a$5", "not-supported", []string{":not"}},
+	},
+}

@@ -1,0 +1,154 @@
+package rest
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/conformance"
+	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
+	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
+	"github.com/fhirfacade/fhirfacade/fhir/search"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// transaction does all entries or none (R4 http, transaction): first what
+// changes something, in one commit, then what reads.
+func (a *API) transaction(r *request, bundle rawjson.Node) error {
+	for _, issue := range conformance.ValidateStructureOf(bundle) {
+		if issue.Severity == conformance.SeverityError || issue.Severity == conformance.SeverityFatal {
+			return repository.Invalid(conformance.ValidateStructureOf(bundle))
+		}
+	}
+	all, err := entries(bundle)
+	if err != nil {
+		return err
+	}
+	var writes []repository.Write
+	for _, e := range all {
+		switch e.method {
+		case http.MethodGet, http.MethodHead:
+			if _, err := e.request(r); err != nil {
+				return err
+			}
+			continue
+		}
+		w, err := a.writeOf(r, e)
+		if err != nil {
+			return err
+		}
+		writes = append(writes, w)
+	}
+	done, err := a.o.Repository.Transaction(r.Request.Context(), r.tenant, writes)
+	if err != nil {
+		return err
+	}
+	answers := make([]answer, len(all))
+	for i, w := range writes {
+		answers[w.Entry] = answerOf(r, done[i])
+	}
+	for i, e := range all {
+		if e.method == http.MethodGet || e.method == http.MethodHead {
+			answers[i] = a.perform(r, e)
+		}
+	}
+	a.answers(r, "transaction-response", answers)
+	return nil
+}
+
+// writeOf reads an entry that changes something.
+func (a *API) writeOf(r *request, e entry) (repository.Write, error) {
+	w := repository.Write{Entry: e.index, Method: e.method, FullURL: e.fullURL}
+	if e.method == "" {
+		return w, e.fault(outcome.CodeRequired, "An entry of a transaction needs a request.")
+	}
+	path, query, asked := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(e.url, r.base), "/"), "?")
+	path, err := url.PathUnescape(path)
+	if err != nil {
+		return w, e.fault(outcome.CodeValue, "request.url is not a URL relative to the base.")
+	}
+	typ, id, named := strings.Cut(path, "/")
+	switch {
+	case !a.o.Repository.Definitions().IsResourceType(typ):
+		return w, e.fault(outcome.CodeNotSupported, "request.url must begin with a resource type: Patient, Patient/1, Patient?identifier=…")
+	case named && !search.ValidID(id):
+		return w, e.fault(outcome.CodeNotSupported, "request.url is no resource: a transaction holds no operations, and an id is 1 to 64 letters, digits, '-' and '.'.")
+	case e.method == http.MethodPost && (named || asked):
+		return w, e.fault(outcome.CodeNotSupported, "A POST in a transaction creates: its request.url is a type.")
+	case e.method != http.MethodPost && named == (asked && query != ""):
+		return w, e.fault(outcome.CodeRequired, "request.url must hold an id, or search parameters instead.")
+	case e.ifNoneMatch != "" || e.ifModifiedSince != "":
+		return w, e.fault(outcome.CodeNotSupported, "ifNoneMatch and ifModifiedSince are for reading.")
+	case e.ifNoneExist != "" && e.method != http.MethodPost:
+		return w, e.fault(outcome.CodeNotSupported, "ifNoneExist is for POST.")
+	case e.ifMatch != "" && e.method == http.MethodPost:
+		return w, e.fault(outcome.CodeNotSupported, "ifMatch is not for POST.")
+	}
+	w.Ref = store.Ref{Type: typ, ID: id}
+	if e.method == http.MethodPost {
+		query = strings.TrimPrefix(e.ifNoneExist, "?")
+	}
+	if w.Conditional = query != ""; w.Conditional {
+		if w.Criteria, err = search.ParseQuery(query); err != nil {
+			return w, e.fault(outcome.CodeInvalid, "The search parameters are not properly encoded.")
+		}
+	}
+	if w.Version, err = versionOf(e.ifMatch); err != nil {
+		return w, e.fault(outcome.CodeValue, `ifMatch must hold a version: W/"3".`)
+	}
+	switch {
+	case e.method == http.MethodPatch:
+		w.Body, err = e.patch()
+		return w, err
+	case e.method == http.MethodDelete:
+		return w, nil
+	case !e.resource.Exists():
+		return w, e.fault(outcome.CodeRequired, "An entry with this request.method needs a resource.")
+	}
+	w.Body = e.resource.Raw()
+	return w, nil
+}
+
+// patch is the JSON Patch of an entry: the data of a Binary (R4 http, patch).
+func (e entry) patch() ([]byte, error) {
+	typ, _ := e.resource.Member("resourceType")
+	content, _ := e.resource.Member("contentType")
+	if !typ.Is("Binary") || !content.Is(jsonPatch) {
+		return nil, e.fault(outcome.CodeNotSupported, "A PATCH needs a Binary with the contentType "+jsonPatch+" as its resource.")
+	}
+	data, _ := e.resource.Member("data")
+	patch, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(data.String()), ""))
+	if err != nil || len(patch) == 0 {
+		return nil, e.fault(outcome.CodeValue, "The Binary of a PATCH holds no data.")
+	}
+	return patch, nil
+}
+
+// modifiedSince is ifModifiedSince, an instant, as the header has it.
+func (e entry) modifiedSince() string {
+	t, err := time.Parse(time.RFC3339Nano, e.ifModifiedSince)
+	if err != nil {
+		return ""
+	}
+	return t.UTC().Format(http.TimeFormat)
+}
+
+// written is the header that marks an answer to a write among those to reads.
+const written = "X-Written"
+
+// answerOf is what a write is answered with.
+func answerOf(r *request, w repository.Written) answer {
+	a := answer{status: w.Status, header: http.Header{written: {"true"}}}
+	if w.Document.Version > 0 {
+		a.header.Set("ETag", etag(w.Document.Version))
+		a.header.Set("Last-Modified", w.Document.Time.UTC().Format(http.TimeFormat))
+	}
+	if w.Status != http.StatusNoContent {
+		a.header.Set("Location", location(r.base, w.Document))
+		a.body.Write(w.Document.Body)
+	}
+	return a
+}
