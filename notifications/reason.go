@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"syscall"
 )
 
@@ -41,7 +42,7 @@ func reason(err error) string {
 		return "the endpoint's TLS certificate has expired or is not valid yet"
 	case errors.As(err, &verify), errors.As(err, &invalid):
 		return "the endpoint's TLS certificate is not valid"
-	case errors.As(err, &alert), errors.As(err, &noRecord):
+	case errors.As(err, &alert), errors.As(err, &noRecord), errors.Is(err, http.ErrSchemeMismatch):
 		return "no TLS connection can be made to the endpoint"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the endpoint refuses the connection"
