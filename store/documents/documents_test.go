@@ -32,7 +32,7 @@ func open(t *testing.T) store.Items {
 
 func put(t *testing.T, items store.Items, tn store.Tenant, v thing) {
 	t.Helper()
-	item := store.Item{Kind: "thing", ID: v.ID, Keys: []store.Key{store.Key("l" + v.Label)}}
+	item := store.Item{Kind: "thing", ID: v.ID, Keys: []store.Key{"l" + v.Label}}
 	if err := documents.Put(context.Background(), items, tn, item, v, store.ItemAny); err != nil {
 		t.Fatal(err)
 	}
