@@ -160,14 +160,7 @@ func attendee(p participant) *appointmentpb.Appointment_Participant {
 func (w *writer) equipment(e Equipment, visit int) participant {
 	out := participant{}
 	key := joinKey("equipment", w.o.system(e.Codeset), e.Code, e.Description)
-	if start, ok := w.o.parseTime(e.StartDateTime); ok {
-		e.StartDateTime = ""
-		out.period = &dtpb.Period{Start: start.dateTime()}
-		if length, ok := minutes(e.Duration); ok && start.hasTime() {
-			e.Duration = ""
-			out.period.End = start.plus(length).dateTime()
-		}
-	}
+	out.period = w.period(&e.StartDateTime, &e.Duration)
 	out.rest = w.rest("Equipment", Equipment{StartDateTime: take(&e.StartDateTime), Duration: take(&e.Duration)})
 	d := &devicepb.Device{Type: w.code(&e.Code, &e.Codeset, &e.Description)}
 	d.Extension = w.rest("Equipment", e)
@@ -180,12 +173,7 @@ func (r *reader) equipment(p *appointmentpb.Appointment_Participant, d *devicepb
 	r.restore("Equipment", d.Extension, &e)
 	r.restore("Equipment", p.Extension, &e)
 	r.code(d.Type, &e.Code, &e.Codeset, &e.Description)
-	if start, ok := ofDateTime(p.GetPeriod().GetStart()); ok {
-		r.giveTime(&e.StartDateTime, start, ok)
-		if end, ok := ofDateTime(p.GetPeriod().GetEnd()); ok && e.Duration == "" {
-			e.Duration = minutesBetween(start, end)
-		}
-	}
+	r.givePeriod(&e.StartDateTime, &e.Duration, p.GetPeriod())
 	return e
 }
 

@@ -317,6 +317,17 @@ func (w *writer) identifiers(ids []Identifier) (out []*dtpb.Identifier) {
 	return out
 }
 
+// giveIdentifiers tells a person's social security number from the others.
+func (r *reader) giveIdentifiers(ssn *string, ids *[]Identifier, in []*dtpb.Identifier) {
+	for _, id := range in {
+		if id.GetSystem().GetValue() == ssnSystem {
+			give(ssn, id.GetValue().GetValue())
+		} else {
+			*ids = append(*ids, r.identifier(id))
+		}
+	}
+}
+
 func (r *reader) identifiers(in []*dtpb.Identifier) (ids []Identifier) {
 	for _, i := range in {
 		ids = append(ids, r.identifier(i))
@@ -435,8 +446,8 @@ func (r *reader) giveTime(field *string, m moment, ok bool) {
 }
 
 // giveDate fills a field with a date, unless it has it with a time of day.
-func (r *reader) giveDate(field *string, m moment, ok bool) {
-	if ok && !strings.HasPrefix(*field, m.text()) {
+func (r *reader) giveDate(field *string, in *dtpb.Date) {
+	if m, ok := ofDate(in); ok && !strings.HasPrefix(*field, m.text()) {
 		*field = m.text()
 	}
 }

@@ -135,8 +135,7 @@ func (r *reader) guarantor(in *accountpb.Account_Guarantor) *Guarantor {
 		give(&g.RelationToPatient, readRelationship(p.Relationship[0]))
 	}
 	readName(p.Name, &g.FirstName, &g.MiddleName, &g.LastName)
-	born, ok := ofDate(p.BirthDate)
-	r.giveDate(&g.DOB, born, ok)
+	r.giveDate(&g.DOB, p.BirthDate)
 	genders.give(&g.Sex, genderCode(p.Gender.GetValue()))
 	g.Address = r.address(p.Address...)
 	g.PhoneNumber, g.EmailAddresses = r.telecom(p.Telecom, p.Extension, business)

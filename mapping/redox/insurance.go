@@ -237,16 +237,9 @@ func (r *reader) insured(in *coveragepb.Coverage) *Insured {
 		if len(person.Relationship) > 0 {
 			give(&p.Relationship, readRelationship(person.Relationship[0]))
 		}
-		for _, id := range person.Identifier {
-			if id.GetSystem().GetValue() == ssnSystem {
-				give(&p.SSN, id.GetValue().GetValue())
-			} else {
-				p.Identifiers = append(p.Identifiers, r.identifier(id))
-			}
-		}
+		r.giveIdentifiers(&p.SSN, &p.Identifiers, person.Identifier)
 		readName(person.Name, &p.FirstName, &p.MiddleName, &p.LastName)
-		born, ok := ofDate(person.BirthDate)
-		r.giveDate(&p.DOB, born, ok)
+		r.giveDate(&p.DOB, person.BirthDate)
 		genders.give(&p.Sex, genderCode(person.Gender.GetValue()))
 		p.Address = r.address(person.Address...)
 	}

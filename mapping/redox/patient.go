@@ -71,16 +71,9 @@ func (r *reader) patient(in *patientpb.Patient) *Patient {
 	p, d := &Patient{}, &Demographics{}
 	r.restore("Patient", in.Extension, p)
 	r.restore("Demographics", in.Extension, d)
-	for _, id := range in.Identifier {
-		if id.GetSystem().GetValue() == ssnSystem {
-			give(&d.SSN, id.GetValue().GetValue())
-		} else {
-			p.Identifiers = append(p.Identifiers, r.identifier(id))
-		}
-	}
+	r.giveIdentifiers(&d.SSN, &p.Identifiers, in.Identifier)
 	readName(in.Name, &d.FirstName, &d.MiddleName, &d.LastName)
-	born, ok := ofDate(in.BirthDate)
-	r.giveDate(&d.DOB, born, ok)
+	r.giveDate(&d.DOB, in.BirthDate)
 	genders.give(&d.Sex, genderCode(in.Gender.GetValue()))
 	d.Address = r.address(in.Address...)
 	d.PhoneNumber, d.EmailAddresses = r.telecom(in.Telecom, in.Extension, office)

@@ -65,17 +65,37 @@ func (w *writer) participant(p Provider, role *dtpb.CodeableConcept, visit int) 
 	if len(out.types) == 0 {
 		out.types = []*dtpb.CodeableConcept{concept(participationType, "PART", "Participation", "")}
 	}
-	if start, ok := w.o.parseTime(p.StartDateTime); ok {
-		p.StartDateTime = ""
-		out.period = &dtpb.Period{Start: start.dateTime()}
-		if minutes, ok := minutes(p.Duration); ok && start.hasTime() {
-			p.Duration = ""
-			out.period.End = start.plus(minutes).dateTime()
-		}
-	}
+	out.period = w.period(&p.StartDateTime, &p.Duration)
 	out.rest = w.rest("Provider", Provider{StartDateTime: take(&p.StartDateTime), Duration: take(&p.Duration)})
 	out.actor = w.provider(p, child(visit, "provider"))
 	return out
+}
+
+// period takes when a participant is there. A duration that FHIR cannot hold
+// stays where it is.
+func (w *writer) period(at *DateTime, duration *Number) *dtpb.Period {
+	start, ok := w.o.parseTime(*at)
+	if !ok {
+		return nil
+	}
+	*at = ""
+	out := &dtpb.Period{Start: start.dateTime()}
+	if length, ok := minutes(*duration); ok && start.hasTime() {
+		*duration = ""
+		out.End = start.plus(length).dateTime()
+	}
+	return out
+}
+
+func (r *reader) givePeriod(at *DateTime, duration *Number, in *dtpb.Period) {
+	start, ok := ofDateTime(in.GetStart())
+	if !ok {
+		return
+	}
+	r.giveTime(at, start, ok)
+	if end, ok := ofDateTime(in.GetEnd()); ok && *duration == "" {
+		*duration = minutesBetween(start, end)
+	}
 }
 
 // minutes are a duration that FHIR can hold: whole minutes above zero.
@@ -104,12 +124,7 @@ func (r *reader) participant(in participant) (p *Provider, code string) {
 			p.Role = r.concept(t, true)
 		}
 	}
-	if start, ok := ofDateTime(in.period.GetStart()); ok {
-		r.giveTime(&p.StartDateTime, start, ok)
-		if end, ok := ofDateTime(in.period.GetEnd()); ok && p.Duration == "" {
-			p.Duration = minutesBetween(start, end)
-		}
-	}
+	r.givePeriod(&p.StartDateTime, &p.Duration, in.period)
 	return p, code
 }
 

@@ -166,13 +166,8 @@ func TestWhatAConsumingReadLosesIsFoundAgain(t *testing.T) {
 	}
 }
 
-func lostConsumingRead(t *testing.T, kind string) {
-	w := subscribed(t, setup{})
-	w.book(simulator.Booking{})
-	w.poll() // from here on there is a connection that could be used again
-	a := w.book(simulator.Booking{})
-	// A second change comes between the reading and the consuming read, so
-	// that only the lost answer has it.
+// bookOnDelivery books an appointment while the next message is delivered.
+func (w *world) bookOnDelivery() *simulator.Appointment {
 	var b simulator.Appointment
 	w.sink.after = func(int) error {
 		if b.AppointmentID == "" {
@@ -180,6 +175,17 @@ func lostConsumingRead(t *testing.T, kind string) {
 		}
 		return nil
 	}
+	return &b
+}
+
+func lostConsumingRead(t *testing.T, kind string) {
+	w := subscribed(t, setup{})
+	w.book(simulator.Booking{})
+	w.poll() // from here on there is a connection that could be used again
+	a := w.book(simulator.Booking{})
+	// A second change comes between the reading and the consuming read, so
+	// that only the lost answer has it.
+	b := w.bookOnDelivery()
 	w.inject(simulator.Fault{Kind: kind, Path: "appointments/changed", Skip: 1})
 	if _, err := w.tryPoll(); !errors.Is(err, polling.ErrTemporary) {
 		t.Fatalf("got %v", err)
@@ -220,13 +226,7 @@ func TestAConsumingReadThatAProxyRepeats(t *testing.T) {
 	proxy := &repeating{RoundTripper: http.DefaultTransport}
 	w := subscribed(t, setup{transport: proxy})
 	a := w.book(simulator.Booking{})
-	var b simulator.Appointment
-	w.sink.after = func(int) error {
-		if b.AppointmentID == "" {
-			b = w.book(simulator.Booking{})
-		}
-		return nil
-	}
+	b := w.bookOnDelivery()
 	proxy.lose = true
 	w.poll()
 	w.poll()
