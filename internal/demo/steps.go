@@ -271,8 +271,7 @@ func (d *demo) poll(ctx context.Context) error {
 			return err
 		}
 	}
-	var counters simulator.Counters
-	if err := call(ctx, http.MethodGet, d.vendor+"/simulator/counters", nil, &counters); err != nil {
+	if err := d.container(ctx); err != nil {
 		return err
 	}
 	d.tell("%d polls later: exactly one notification for each change", quietPolls)
@@ -281,6 +280,29 @@ func (d *demo) poll(ctx context.Context) error {
 		return err
 	}
 	d.tell("Appointment?identifier=%s  Appointment/%s starts %s", booked.AppointmentID, found.ID, found.Start)
+	return nil
+}
+
+// container checks that the poller filled each change with a call for its
+// patient: one appointment, so one patient, asked for at each of its changes.
+func (d *demo) container(ctx context.Context) error {
+	var counters simulator.Counters
+	if err := call(ctx, http.MethodGet, d.vendor+"/simulator/counters", nil, &counters); err != nil {
+		return err
+	}
+	asked, filled := 0, 0
+	for path, n := range counters.Calls {
+		switch {
+		case strings.HasSuffix(path, "/appointments/changed"):
+			asked += n
+		case strings.Contains(path, "/patients/"):
+			filled += n
+		}
+	}
+	if filled != 2 {
+		return fmt.Errorf("the poller asked for the patient %d times, want once for each of the 2 changes", filled)
+	}
+	d.tell("the poller asked %d times what changed, and for the patient %d times, to fill the changes", asked, filled)
 	return nil
 }
 
