@@ -284,3 +284,47 @@ func TestEngine_takeover(t *testing.T) {
 	rc.expect(t, "four")
 	none(t, rc.got, "a delivery by both")
 }
+
+// An instance that was stopped for so long that its lease was taken, and that
+// does not know it, cannot write what it was about to: neither a transmission
+// nor a position. It then finds the lease held.
+func TestEngine_stoppedOwnerIsFencedOut(t *testing.T) {
+	c, c2 := newClock(), newClock() // the first one's clock stands still
+	s := openStore(t, c)
+	first := newWorld(t, s, c, "a", true)
+	second := newWorld(t, s, c2, "b", true)
+	goOn := make(chan struct{})
+	rc := newReceiver(t, func(n int, _ http.ResponseWriter, _ *http.Request) {
+		if n == 0 {
+			<-goOn
+		}
+	})
+	first.subscribe(production, rc.URL)
+	first.start()
+	first.book(production, "one", "two")
+	rc.expect(t, "one")
+	second.start()
+	for second.reached(production, "s") < 0 {
+		if c2.advance(time.Second) > 0 {
+			c2.awaitAny(t, func() bool { return second.reached(production, "s") >= 0 })
+		}
+	}
+	rc.expect(t, "one", "two")
+	second.attempt()
+	second.attempt()
+	close(goOn)
+	for {
+		asking := c.asking()
+		if first.reached(production, "s") < 0 {
+			break
+		}
+		receive(t, asking, "another look at the lease")
+	}
+	none(t, first.attempts, "a record of the one that lost its lease")
+	none(t, rc.got, "another delivery")
+	tr, err := first.o.Transmissions.Get(first.ctx, production, deliveryID(production, "s", 1))
+	first.must(err)
+	if tr.Total != 1 || tr.Status != Succeeded {
+		t.Errorf("%+v", tr)
+	}
+}

@@ -77,6 +77,13 @@ func (c *clock) After(d time.Duration) <-chan time.Time {
 	return tm.ch
 }
 
+// asking is closed when the next timer is asked for.
+func (c *clock) asking() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked
+}
+
 // advance lets time pass and returns how many timers it fired.
 func (c *clock) advance(d time.Duration) (fired int) {
 	c.mu.Lock()

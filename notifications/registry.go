@@ -98,6 +98,11 @@ func (r *Registry) Subscriptions(ctx context.Context, t store.Tenant) ([]Subscri
 func (r *Registry) PutSubscription(ctx context.Context, t store.Tenant, s Subscription, head int64) error {
 	_, err := r.edit(ctx, t, s.ID, func(old *Subscription, exists bool) error {
 		if !exists {
+			if head == 0 && s.Revision > 0 {
+				// Read, changed and deleted meanwhile: as a new one it would
+				// begin with the whole log.
+				return store.ErrNotFound
+			}
 			revision, err := r.place(ctx, t, s.ID, head)
 			if err != nil {
 				return err

@@ -14,7 +14,7 @@ import (
 // delivered, none before its predecessor was acknowledged, and an event that
 // comes twice has the id that it had.
 func TestDelivery_everyEventInOrderOverRestarts(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			restarts(t, rand.New(rand.NewPCG(seed, 7)))
@@ -23,7 +23,7 @@ func TestDelivery_everyEventInOrderOverRestarts(t *testing.T) {
 }
 
 func restarts(t *testing.T, random *rand.Rand) {
-	const events = 150
+	const events = 100
 	c := newClock()
 	c.skip = func(d time.Duration) bool { return d != settle && d != leaseTTL/3 }
 	s := openStore(t, c)

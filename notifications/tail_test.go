@@ -333,3 +333,17 @@ func TestQueue_savesItsPosition(t *testing.T) {
 		t.Error("a queue that did nothing wrote")
 	}
 }
+
+// loggedStore is a store with another log.
+type loggedStore struct {
+	store.Store
+	log *memoryLog
+}
+
+func (s loggedStore) Head(ctx context.Context, t store.Tenant) (int64, error) {
+	return s.log.Head(ctx, t)
+}
+
+func (s loggedStore) ReadLog(ctx context.Context, t store.Tenant, after int64, limit int) ([]store.Entry, error) {
+	return s.log.ReadLog(ctx, t, after, limit)
+}
