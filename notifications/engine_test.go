@@ -188,7 +188,7 @@ func TestEngine_Run(t *testing.T) {
 	rc.expect(t, "one")
 
 	elsewhere := NewRegistry(w.store)
-	s.ID = "t"
+	s.ID, s.Revision = "t", 0
 	w.must(elsewhere.PutSubscription(w.ctx, production, s, 0))
 	w.clock.await(t, rescan)
 	w.clock.advance(rescan)
