@@ -11,12 +11,11 @@ import (
 
 // https://hl7.org/fhir/R4/http.html
 func interactions(t *testing.T, open Open) {
-	s := Serve(t, open)
 	for name, test := range map[string]func(s *Server){
 		"create": create, "read": read, "update": update, "delete": remove,
 		"versions": versions, "prefer": prefer, "formats": formats, "bodies": bodies, "urls": urls, "tenants": tenants,
 	} {
-		t.Run(name, func(t *testing.T) { test(s.In(t).On(name + "/test")) })
+		t.Run(name, func(t *testing.T) { test(Serve(t, open)) })
 	}
 }
 

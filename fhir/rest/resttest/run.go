@@ -14,6 +14,11 @@ func Run(t *testing.T, open Open) {
 		{"Results", results},
 		{"Paging", paging},
 		{"Bounds", bounds},
+		{"Conditionals", conditionals},
+		{"Patch", patches},
+		{"Batch", batches},
+		{"Transaction", transactions},
+		{"Scopes", scopes},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })
 	}
