@@ -3,7 +3,6 @@ package crashtest
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // program builds the real binary once.
@@ -156,24 +154,4 @@ func environment() []string {
 		}
 	}
 	return env
-}
-
-// until polls what another process does until it is as it should be.
-func until(t *testing.T, what string, patience time.Duration, ok func(ctx context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := ok(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			t.Fatalf("waited %v for %s; last: %v", patience, what, err)
-		}
-	}
 }
