@@ -38,7 +38,7 @@ type Backlog struct {
 
 // backlogScan is how many log entries of a tenant are looked at to count what
 // waits.
-const backlogScan = 16 * window
+const backlogScan = 4 * window
 
 // Backlog tells of every subscription, paused and switched off ones too,
 // whichever instance has it. Where another one has it, what was delivered
