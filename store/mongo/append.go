@@ -159,7 +159,7 @@ func (l *ledger) tryAppend(ctx context.Context, commits []store.Commit) ([]store
 			return nil, 0, err
 		}
 	}
-	if err := l.applyOwn(ctx, modelsFor(l.scope, rows, v.current)); err != nil {
+	if err := l.applyOwn(ctx, rows, v.current); err != nil {
 		return nil, 0, err
 	}
 	l.advance(row.Last, row.Time.Time().UTC())
@@ -193,7 +193,7 @@ func (l *ledger) logRow(b batch) (*logRow, []any, error) {
 	var chunks []any
 	for ; len(payload) > 0; row.Chunks++ {
 		n := min(len(payload), spillChunk)
-		chunks = append(chunks, spillRow{ID: l.spillID(id, row.Chunks), Made: row.Time, Data: payload[:n]})
+		chunks = append(chunks, chunkRow{ID: l.spillID(id, row.Chunks), Made: row.Time, Data: payload[:n]})
 		payload = payload[n:]
 	}
 	return row, chunks, nil
@@ -237,10 +237,10 @@ func (l *ledger) insert(ctx context.Context, row *logRow) (won bool, err error) 
 
 // applyOwn applies what this instance appended. The batch is committed, so
 // there is no way back: it tries until it succeeds.
-func (l *ledger) applyOwn(ctx context.Context, models []mongo.WriteModel) error {
+func (l *ledger) applyOwn(ctx context.Context, rows [][]docRow, current map[store.Ref]docRow) error {
 	for attempt := 1; ; attempt++ {
 		round, cancel := context.WithTimeout(ctx, 4*patience)
-		err := l.e.write(round, models)
+		err := l.e.apply(round, l.scope, rows, current)
 		cancel()
 		if err == nil {
 			return nil
@@ -250,6 +250,14 @@ func (l *ledger) applyOwn(ctx context.Context, models []mongo.WriteModel) error 
 			return fmt.Errorf("store/mongo: %w: a commit is durable and will be applied later", store.ErrUnavailable)
 		}
 	}
+}
+
+// apply makes rows current where these versions are.
+func (e *engine) apply(ctx context.Context, s scope, rows [][]docRow, current map[store.Ref]docRow) error {
+	if err := e.writeBodies(ctx, s, rows); err != nil {
+		return err
+	}
+	return e.write(ctx, modelsFor(s, rows, current))
 }
 
 // write applies operations in order. An insert or upsert that finds its id

@@ -65,8 +65,9 @@ func (b batch) rows(s scope) [][]docRow {
 			r := docRow{
 				ID: s.docID(w.Ref), Version: w.Version, Seq: e.Seq, Index: int32(j),
 				Time: bson.NewDateTimeFromTime(e.Time), Method: int32(w.Method),
-				Body: pack(w.Body), TypeOrder: s.typeOrder(w.Ref.Type, e.Seq, j),
+				TypeOrder: s.typeOrder(w.Ref.Type, e.Seq, j),
 			}
+			r.setBody(w.Body)
 			if w.Method == store.Delete {
 				r.Shelved = w.Number
 			} else {
@@ -98,14 +99,10 @@ func tooLarge(rows [][]docRow) bool {
 	return false
 }
 
-// models are the operations that apply the batch to a state in which these
+// modelsFor are the operations that apply rows to a state in which these
 // versions are current. A version goes to the history before it is replaced,
 // so that a reader finds it in one place or the other. What is applied
 // already needs no operation.
-func (b batch) models(s scope, current map[store.Ref]docRow) []mongo.WriteModel {
-	return modelsFor(s, b.rows(s), current)
-}
-
 func modelsFor(s scope, rows [][]docRow, current map[store.Ref]docRow) []mongo.WriteModel {
 	latest := make(map[store.Ref]docRow, len(current))
 	var order []store.Ref

@@ -71,3 +71,11 @@ func TestContract(t *testing.T) {
 		return openTest(t, testOptions(t))
 	})
 }
+
+func TestLargeBodies(t *testing.T) {
+	storetest.RunLarge(t, func(t *testing.T) store.Store {
+		opts := testOptions(t)
+		opts.MaxBody = storetest.LargeBody
+		return openTest(t, opts)
+	})
+}

@@ -50,7 +50,7 @@ func (e *engine) History(ctx context.Context, t store.Tenant, q store.HistoryQue
 			page.Next = store.HistoryCursor{Seq: last.Seq, Index: int(last.Index)}
 			break
 		}
-		d, err := s.document(&rows[i])
+		d, err := e.document(ctx, s, &rows[i])
 		if err != nil {
 			return store.HistoryPage{}, err
 		}

@@ -7,12 +7,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"github.com/fhirfacade/fhirfacade/store"
 )
 
 // Collections. All ids begin with the tenant (see encode.go), so that each of
-// docs, log, spill and items can be sharded by ranges of _id; unsharded they
+// docs, bodies, log, spill and items can be sharded by ranges of _id; unsharded they
 // work as they are.
 const (
 	// colDocs holds every version of every document: the current ones under
@@ -20,6 +18,10 @@ const (
 	// share a collection so that one bulk write moves a version to the
 	// history and replaces it, and one index holds the history of a type.
 	colDocs = "docs"
+	// colBodies holds the bodies that are too large for their row, in chunks
+	// named by the version: they never change, and stay where they are when a
+	// version moves to the history. They are written before the row.
+	colBodies = "bodies"
 	// colLog holds the change log, a document for each batch of commits.
 	// Inserting it is the commit point.
 	colLog = "log"
@@ -49,6 +51,8 @@ type docRow struct {
 	Time    bson.DateTime `bson:"d"`
 	Method  int32         `bson:"m"`
 	Body    []byte        `bson:"b,omitempty"` // see pack
+	// Chunks counts the chunks in colBodies that hold the body instead.
+	Chunks int32 `bson:"q,omitempty"`
 	// Keys are the document's keys, each with its tenant in front.
 	Keys []string `bson:"k,omitempty"`
 	// Tenant is the tenant's prefix, for walking over its documents in the
@@ -58,12 +62,22 @@ type docRow struct {
 	TypeOrder string `bson:"h"`
 	// Turn is set in the one row of a tenant that is no version: see turn.go.
 	Turn string `bson:"w,omitempty"`
+
+	large []byte // the body that goes to colBodies
+}
+
+// chunkRow is a piece of a large body in colBodies or of a payload in
+// colSpill.
+type chunkRow struct {
+	ID   string        `bson:"_id"`
+	Made bson.DateTime `bson:"d,omitempty"` // in colSpill
+	Data []byte        `bson:"b"`
 }
 
 // noBody and noKeys are projections that leave out what a read does not need.
 var (
 	noKeys = bson.D{{Key: "k", Value: 0}, {Key: "t", Value: 0}, {Key: "h", Value: 0}}
-	noBody = bson.D{{Key: "k", Value: 0}, {Key: "t", Value: 0}, {Key: "h", Value: 0}, {Key: "b", Value: 0}}
+	noBody = bson.D{{Key: "k", Value: 0}, {Key: "t", Value: 0}, {Key: "h", Value: 0}, {Key: "b", Value: 0}, {Key: "q", Value: 0}}
 )
 
 // logRow is a batch of commits in colLog.
@@ -118,12 +132,6 @@ type writeRow struct {
 	Keys     [][]byte `bson:"k"`
 }
 
-type spillRow struct {
-	ID   string        `bson:"_id"` // tenant, commit, chunk
-	Made bson.DateTime `bson:"d"`
-	Data []byte        `bson:"b"`
-}
-
 // itemRow is an item in colItems.
 type itemRow struct {
 	ID      string        `bson:"_id"` // tenant, kind, id
@@ -150,8 +158,15 @@ var never = bson.NewDateTimeFromTime(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 const (
 	// maxBatch is part of the format: see logRow.ID.
 	maxBatch = 128
-	// maxRow is the most that a body, packed, and its keys may take.
+	// maxRow is the most that a body in its row, packed, and the keys may take.
 	maxRow = 15 << 20
+	// maxRowBody is the most that a body, packed, may take in its row. It
+	// leaves room for the keys.
+	maxRowBody = 6 << 20
+	// bodyChunk is how much of a larger body, before packing, is in a chunk.
+	// It is part of the format: chunks that two instances write of one body
+	// must fit together, whichever arrives first.
+	bodyChunk = 8 << 20
 	// maxEntries is the most that a batch's packed entries may take.
 	maxEntries = 6 << 20
 	// maxInline is the most that a payload may take in its log document.
@@ -161,8 +176,6 @@ const (
 	// maxPayload is the most that a batch writes, before packing. A single
 	// commit that is larger is refused, several are divided.
 	maxPayload = 512 << 20
-	// defaultMaxBody leaves room for the keys of even the largest body.
-	defaultMaxBody = 8 << 20
 )
 
 // createIndexes makes all indexes; those that exist already are left alone,
@@ -216,22 +229,6 @@ func createCollectionIndexes(ctx context.Context, c *mongo.Collection, indexes [
 		}
 	}
 	return err
-}
-
-// document is a row as the contract's document.
-func (s scope) document(r *docRow) (store.Document, error) {
-	body, err := unpack(r.Body)
-	if err != nil {
-		return store.Document{}, err
-	}
-	d := store.Document{
-		Ref: s.ref(r.ID), Number: r.Number, Version: r.Version, Seq: r.Seq,
-		Time: r.Time.Time().UTC(), Deleted: store.Method(r.Method) == store.Delete, Body: body,
-	}
-	if r.Number == 0 {
-		d.Number = r.Shelved
-	}
-	return d, nil
 }
 
 // shelve makes a current version's row one of the history.

@@ -191,7 +191,7 @@ func (l *ledger) applyRow(ctx context.Context, row *logRow) error {
 	}
 	payload := row.Payload
 	for chunk := range row.Chunks {
-		var piece spillRow
+		var piece chunkRow
 		err := l.e.spill.FindOne(ctx, bson.D{{Key: "_id", Value: l.spillID(row.Commit, chunk)}}).Decode(&piece)
 		if err == mongo.ErrNoDocuments {
 			// Whoever settles a batch removes its chunks after that.
@@ -210,7 +210,7 @@ func (l *ledger) applyRow(ctx context.Context, row *logRow) error {
 	if err != nil {
 		return err
 	}
-	return l.e.write(ctx, b.models(l.scope, current))
+	return l.e.apply(ctx, l.scope, b.rows(l.scope), current)
 }
 
 func (l *ledger) expectSettled(ctx context.Context, id string) error {

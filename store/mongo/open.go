@@ -32,8 +32,8 @@ type Options struct {
 	URI string
 	// Database is "fhirfacade" if empty.
 	Database string
-	// MaxBody is the largest body in bytes; 8 MiB if 0, and not more than
-	// 12 MiB.
+	// MaxBody is the largest body in bytes; 64 MiB if 0, and not more than
+	// LargestBody.
 	MaxBody int
 	// RollForward is how often this instance looks for commits that another
 	// one appended and left unapplied; 3 s if 0.
@@ -46,9 +46,11 @@ type Options struct {
 	monitor *event.CommandMonitor // for tests that count round trips
 }
 
-// LargestBody is the most that Options.MaxBody can be: MongoDB takes documents
-// of 16 MiB, which hold keys beside the body.
-const LargestBody = 12 << 20
+// LargestBody is the most that Options.MaxBody can be. Bodies go through
+// memory whole, several times.
+const LargestBody = 128 << 20
+
+const defaultMaxBody = 64 << 20
 
 func (o *Options) complete() error {
 	if o.URI == "" {
@@ -84,6 +86,7 @@ type engine struct {
 	client  *mongo.Client
 	db      *mongo.Database
 	docs    *mongo.Collection
+	bodies  *mongo.Collection
 	log     *mongo.Collection
 	spill   *mongo.Collection
 	items   *mongo.Collection
@@ -148,7 +151,7 @@ func open(ctx context.Context, opts Options) (*engine, error) {
 	db := c.Database(opts.Database)
 	e := &engine{
 		opts: opts, client: c, db: db,
-		docs: db.Collection(colDocs), log: db.Collection(colLog), spill: db.Collection(colSpill),
+		docs: db.Collection(colDocs), bodies: db.Collection(colBodies), log: db.Collection(colLog), spill: db.Collection(colSpill),
 		items: db.Collection(colItems), tenants: db.Collection(colTenants),
 		stop:    make(chan struct{}),
 		ledgers: map[store.Tenant]*ledger{}, known: map[store.Tenant]bool{},

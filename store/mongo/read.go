@@ -24,7 +24,7 @@ func (e *engine) Get(ctx context.Context, t store.Tenant, ref store.Ref) (store.
 	if err != nil {
 		return store.Document{}, wrap(ctx, err)
 	}
-	return s.document(&row)
+	return e.document(ctx, s, &row)
 }
 
 // GetVersion looks among the current versions and in the history at once. A
@@ -46,7 +46,7 @@ func (e *engine) GetVersion(ctx context.Context, t store.Tenant, ref store.Ref, 
 		}
 		for i := range rows {
 			if rows[i].Version == version {
-				return s.document(&rows[i])
+				return e.document(ctx, s, &rows[i])
 			}
 		}
 		if len(rows) == 0 || rows[0].Version < version {
@@ -83,7 +83,7 @@ func (e *engine) GetMany(ctx context.Context, t store.Tenant, refs []store.Ref) 
 	out := make([]store.Document, 0, len(rows))
 	for _, id := range ids {
 		if row, ok := found[id.(string)]; ok {
-			d, err := s.document(row)
+			d, err := e.document(ctx, s, row)
 			if err != nil {
 				return nil, err
 			}

@@ -66,7 +66,7 @@ func (e *engine) page(ctx context.Context, s scope, filter bson.D, q store.Query
 			last := &rows[i-1]
 			return docs, &store.Cursor{Number: last.Doc.Number, Keys: last.sortKeys(s)}, nil
 		}
-		d, err := s.document(&rows[i].Doc)
+		d, err := e.document(ctx, s, &rows[i].Doc)
 		if err != nil {
 			return nil, nil, err
 		}
