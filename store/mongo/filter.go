@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -102,37 +103,47 @@ func (b *filterBuilder) elemMatch(r store.Range) bson.D {
 }
 
 func (b *filterBuilder) and(ctx context.Context, c store.And) (bson.D, error) {
-	var parts bson.A
-	var nots bson.A
+	var parts, nots bson.A
 	for _, part := range c {
-		not, negative := part.(store.Not)
-		if negative {
-			part = not.Clause
+		if not, negative := part.(store.Not); negative {
+			f, err := b.refusal(ctx, not.Clause)
+			if err != nil {
+				return nil, err
+			}
+			if !isNothing(f) {
+				nots = append(nots, f)
+			}
+			continue
 		}
 		f, err := b.build(ctx, part)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case negative && isNothing(f):
-		case negative:
-			// DocumentDB refuses one key by its index only in this form.
-			if r, ok := part.(store.Range); ok {
-				f = b.elemMatch(r)
-			}
-			nots = append(nots, f)
-		case isNothing(f):
-			return nothing(), nil
-		default:
-			parts = append(parts, f)
 		}
+		if isNothing(f) {
+			return f, nil
+		}
+		parts = append(parts, f)
 	}
+	return conjunction(parts, nots), nil
+}
+
+// refusal is what a Not refuses.
+func (b *filterBuilder) refusal(ctx context.Context, c store.Clause) (bson.D, error) {
+	// DocumentDB refuses one key by its index only in this form.
+	if r, ok := c.(store.Range); ok && r.From < r.To {
+		return b.elemMatch(r), nil
+	}
+	return b.build(ctx, c)
+}
+
+func conjunction(parts, nots bson.A) bson.D {
 	if len(parts) == 1 && len(nots) == 0 {
-		return parts[0].(bson.D), nil
+		return parts[0].(bson.D)
 	}
 	if len(nots) > 0 {
-		parts = append(parts, bson.D{{Key: "$nor", Value: nots}})
+		parts = append(parts[:len(parts):len(parts)], bson.D{{Key: "$nor", Value: nots}})
 	}
-	return bson.D{{Key: "$and", Value: parts}}, nil
+	return bson.D{{Key: "$and", Value: parts}}
 }
 
 func (b *filterBuilder) or(ctx context.Context, c store.Or) (bson.D, error) {
@@ -166,20 +177,15 @@ func (b *filterBuilder) or(ctx context.Context, c store.Or) (bson.D, error) {
 
 // innerRefs are the documents that the query of a chain selects.
 func (e *engine) innerRefs(ctx context.Context, s scope, c store.Clause) ([]store.Ref, error) {
-	filter, err := (&filterBuilder{e: e, scope: s}).build(ctx, c)
-	if err != nil || isNothing(filter) {
-		return nil, err
-	}
-	rows, err := e.query(ctx, bson.D{
-		{Key: "find", Value: colDocs}, {Key: "filter", Value: filter},
-		{Key: "projection", Value: bson.D{{Key: "_id", Value: 1}}}, {Key: "limit", Value: int64(maxInner + 1)},
-		{Key: "batchSize", Value: int32(maxInner + 1)},
+	rows, err := e.inner(ctx, s, c, func(filter bson.D) bson.D {
+		return bson.D{
+			{Key: "find", Value: colDocs}, {Key: "filter", Value: filter},
+			{Key: "projection", Value: bson.D{{Key: "_id", Value: 1}}}, {Key: "limit", Value: int64(maxInner + 1)},
+			{Key: "batchSize", Value: int32(maxInner + 1)},
+		}
 	})
 	if err != nil {
 		return nil, err
-	}
-	if len(rows) > maxInner {
-		return nil, errInner
 	}
 	out := make([]store.Ref, len(rows))
 	for i, r := range rows {
@@ -188,29 +194,45 @@ func (e *engine) innerRefs(ctx context.Context, s scope, c store.Clause) ([]stor
 	return out, nil
 }
 
-// innerKeys are the refs that documents name in keys that begin with the
-// prefix of a reverse chain.
-func (e *engine) innerKeys(ctx context.Context, s scope, c store.ReferredBy) ([]store.Ref, error) {
-	b := &filterBuilder{e: e, scope: s}
-	prefix := store.Prefix(c.Prefix)
-	filter, err := b.and(ctx, store.And{c.Query, prefix})
-	if err != nil || isNothing(filter) {
+// inner runs the query of a chain, branch by branch.
+func (e *engine) inner(ctx context.Context, s scope, c store.Clause, command func(bson.D) bson.D) ([]foundRow, error) {
+	filters, err := (&filterBuilder{e: e, scope: s}).branches(ctx, c)
+	if err != nil || len(filters) == 0 {
 		return nil, err
 	}
-	rows, err := e.query(ctx, bson.D{
-		{Key: "aggregate", Value: colDocs},
-		{Key: "pipeline", Value: bson.A{
-			bson.D{{Key: "$match", Value: filter}},
-			bson.D{{Key: "$limit", Value: int64(maxInner + 1)}},
-			bson.D{{Key: "$project", Value: bson.D{{Key: "k", Value: s.keysIn(prefix)}}}},
-		}},
-		{Key: "cursor", Value: bson.D{{Key: "batchSize", Value: int32(maxInner + 1)}}},
-	})
+	parts, err := e.queryEach(ctx, filters, command)
 	if err != nil {
 		return nil, err
 	}
+	rows := parts[0]
+	if len(parts) > 1 {
+		rows = slices.Concat(parts...)
+		slices.SortFunc(rows, func(a, b foundRow) int { return strings.Compare(a.Doc.ID, b.Doc.ID) })
+		rows = slices.CompactFunc(rows, func(a, b foundRow) bool { return a.Doc.ID == b.Doc.ID })
+	}
 	if len(rows) > maxInner {
 		return nil, errInner
+	}
+	return rows, nil
+}
+
+// innerKeys are the refs that documents name in keys that begin with the
+// prefix of a reverse chain.
+func (e *engine) innerKeys(ctx context.Context, s scope, c store.ReferredBy) ([]store.Ref, error) {
+	prefix := store.Prefix(c.Prefix)
+	rows, err := e.inner(ctx, s, store.And{c.Query, prefix}, func(filter bson.D) bson.D {
+		return bson.D{
+			{Key: "aggregate", Value: colDocs},
+			{Key: "pipeline", Value: bson.A{
+				bson.D{{Key: "$match", Value: filter}},
+				bson.D{{Key: "$limit", Value: int64(maxInner + 1)}},
+				bson.D{{Key: "$project", Value: bson.D{{Key: "k", Value: s.keysIn(prefix)}}}},
+			}},
+			{Key: "cursor", Value: bson.D{{Key: "batchSize", Value: int32(maxInner + 1)}}},
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	seen := map[store.Ref]bool{}
 	var out []store.Ref

@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -28,20 +29,20 @@ func (e *engine) search(ctx context.Context, s scope, q store.Query) (store.Page
 	if q.Count {
 		page.Total = 0
 	}
-	filter, err := (&filterBuilder{e: e, scope: s}).build(ctx, q.Where)
-	if err != nil || isNothing(filter) {
+	filters, err := (&filterBuilder{e: e, scope: s}).branches(ctx, q.Where)
+	if err != nil || len(filters) == 0 {
 		return page, err
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	if q.Count {
 		group.Go(func() (err error) {
-			page.Total, err = e.count(gctx, filter)
+			page.Total, err = e.countAll(gctx, filters)
 			return err
 		})
 	}
 	if q.Limit > 0 {
 		group.Go(func() (err error) {
-			page.Documents, page.Next, err = e.page(gctx, s, filter, q)
+			page.Documents, page.Next, err = e.page(gctx, s, filters, q)
 			return err
 		})
 	}
@@ -51,12 +52,8 @@ func (e *engine) search(ctx context.Context, s scope, q store.Query) (store.Page
 	return page, nil
 }
 
-func (e *engine) page(ctx context.Context, s scope, filter bson.D, q store.Query) ([]store.Document, *store.Cursor, error) {
-	command := e.ordered(s, filter, q)
-	if len(q.Sort) > 0 {
-		command = e.sorted(s, filter, q)
-	}
-	rows, err := e.query(ctx, command)
+func (e *engine) page(ctx context.Context, s scope, filters []bson.D, q store.Query) ([]store.Document, *store.Cursor, error) {
+	rows, err := e.pageRows(ctx, s, filters, q)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,6 +70,42 @@ func (e *engine) page(ctx context.Context, s scope, filter bson.D, q store.Query
 		docs = append(docs, d)
 	}
 	return docs, nil, nil
+}
+
+// pageRows asks for each branch of the query and merges the answers: the
+// first of all are among the first of each.
+func (e *engine) pageRows(ctx context.Context, s scope, filters []bson.D, q store.Query) ([]foundRow, error) {
+	command := e.ordered
+	if len(q.Sort) > 0 {
+		command = e.sorted
+	}
+	if len(filters) == 1 {
+		return e.query(ctx, command(s, filters[0], q))
+	}
+	parts, err := e.queryEach(ctx, filters, func(f bson.D) bson.D { return command(s, f, q) })
+	if err != nil {
+		return nil, err
+	}
+	rows := slices.Concat(parts...)
+	place := func(r *foundRow) store.Cursor {
+		return store.Cursor{Number: r.Doc.Number, Keys: r.sortKeys(s)}
+	}
+	slices.SortStableFunc(rows, func(a, b foundRow) int { return store.CompareCursors(q.Sort, place(&a), place(&b)) })
+	return slices.CompactFunc(rows, func(a, b foundRow) bool { return a.Doc.ID == b.Doc.ID }), nil
+}
+
+// queryEach runs a query for each branch, all at the same time.
+func (e *engine) queryEach(ctx context.Context, filters []bson.D, command func(bson.D) bson.D) ([][]foundRow, error) {
+	parts := make([][]foundRow, len(filters))
+	group, gctx := errgroup.WithContext(ctx)
+	for i, f := range filters {
+		group.Go(func() (err error) {
+			parts[i], err = e.query(gctx, command(f))
+			return err
+		})
+	}
+	err := group.Wait()
+	return parts, err
 }
 
 // ordered is a page in the order of the number. One document more than
@@ -105,6 +138,29 @@ func after(q store.Query) int64 {
 }
 
 func batchSize(n int) int32 { return int32(min(n, 100_000)) }
+
+// countAll counts in each branch what no branch before it has.
+func (e *engine) countAll(ctx context.Context, filters []bson.D) (int64, error) {
+	counts := make([]int64, len(filters))
+	group, gctx := errgroup.WithContext(ctx)
+	var before bson.A
+	for i, f := range filters {
+		if i > 0 {
+			f = bson.D{{Key: "$and", Value: bson.A{f, bson.D{{Key: "$nor", Value: before}}}}}
+		}
+		before = append(before[:i:i], filters[i])
+		group.Go(func() (err error) {
+			counts[i], err = e.count(gctx, f)
+			return err
+		})
+	}
+	err := group.Wait()
+	total := int64(0)
+	for _, n := range counts {
+		total += n
+	}
+	return total, err
+}
 
 func (e *engine) count(ctx context.Context, filter bson.D) (int64, error) {
 	rows, err := e.query(ctx, bson.D{

@@ -12,7 +12,7 @@ import (
 )
 
 // LargeBody is the body limit with which RunLarge needs its store opened.
-const LargeBody = 24 << 20
+const LargeBody = 16 << 20
 
 // RunLarge checks an engine with bodies as large as a scanned document in a
 // FHIR Binary: base64 of bytes that cannot be compressed. open returns a new
