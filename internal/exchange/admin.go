@@ -26,8 +26,11 @@ const AdminPath = "/exchange/:organization/:environment"
 //	POST   destinations/{id}/verify
 //	GET    subscriptions                    POST subscriptions           GET PUT DELETE subscriptions/{id}
 //	POST   subscriptions/{id}/pause|resume|retry
+//	POST   subscriptions/{id}/replay        {"seq": 17} or {"since": "2026-01-31T10:00:00Z"}
+//	GET    backlog
 //	GET    messages[/{id}[/body]]
 //	GET    transmissions[/{id}]
+//	POST   transmissions/{id}/skip          {"reason": "…"}
 func (x *Exchange) Register(e gin.IRoutes) {
 	type route struct {
 		method, path string
@@ -52,11 +55,14 @@ func (x *Exchange) Register(e gin.IRoutes) {
 		{"POST", "/subscriptions/:id/pause", x.pause(true)},
 		{"POST", "/subscriptions/:id/resume", x.pause(false)},
 		{"POST", "/subscriptions/:id/retry", x.retrySubscription},
+		{"POST", "/subscriptions/:id/replay", x.replaySubscription},
+		{"GET", "/backlog", x.backlog},
 		{"GET", "/messages", x.listMessages},
 		{"GET", "/messages/:id", x.getMessage},
 		{"GET", "/messages/:id/body", x.getMessageBody},
 		{"GET", "/transmissions", x.listTransmissions},
 		{"GET", "/transmissions/:id", x.getTransmission},
+		{"POST", "/transmissions/:id/skip", x.skipTransmission},
 	} {
 		e.Handle(r.method, AdminPath+r.path, x.admin(r.handle))
 	}

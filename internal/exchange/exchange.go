@@ -22,6 +22,8 @@ type Options struct {
 	Sender        *notifications.Sender
 	// RetryNow makes a waiting delivery try at once.
 	RetryNow func(t store.Tenant, subscription string) bool
+	// Backlog tells what subscriptions have not delivered yet.
+	Backlog func(ctx context.Context) ([]notifications.Backlog, error)
 	// NewKey makes an API key for a source.
 	NewKey func(ctx context.Context, source string) (key, secret string, err error)
 	// Sandbox loosens the rules for one machine: http and loopback receivers,

@@ -168,6 +168,7 @@ func (s *Server) build(ctx context.Context) error {
 	x := exchange.New(exchange.Options{
 		Repository: repo, Store: s.store, Directory: directory, Registry: registry, Transmissions: transmissions,
 		Sender: sender, Sandbox: c.Sandbox, Now: now, NewID: newID, Logger: c.Logger, NewKey: authority.NewKey,
+		Backlog:  func(ctx context.Context) ([]notifications.Backlog, error) { return s.engine.Backlog(ctx) },
 		RetryNow: func(t store.Tenant, subscription string) bool { return s.engine.RetryNow(t, subscription) },
 		Count: func(d exchange.Direction, model, event string, status notifications.Status) {
 			metrics.Message(string(d), model, event, string(status))
@@ -178,8 +179,9 @@ func (s *Server) build(ctx context.Context) error {
 		Renderer: &notifications.Renderer{
 			Reader: s.store, Definitions: definitions, Base: base, RedoxMessage: x.RedoxMessage,
 		},
-		Environment: notifications.EnvironmentOf, Now: now, After: time.After, Logger: c.Logger,
+		Environment: notifications.EnvironmentOf, Now: now, After: time.After, Logger: c.Logger, Meter: metrics,
 	})
+	metrics.Backlog(s.engine.Backlog, now)
 	s.manager, err = polling.New(polling.Options{
 		Items: s.store, Sink: x, Vendors: map[string]polling.Open{"athenahealth": athenahealth.Open},
 		Owner: owner, Exclusive: s.store.Exclusive(), Logger: c.Logger,

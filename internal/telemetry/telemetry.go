@@ -4,6 +4,7 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fhirfacade/fhirfacade/notifications"
+	"github.com/fhirfacade/fhirfacade/store"
 )
 
 // NewLogger makes a logger that writes text or JSON.
@@ -33,6 +37,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	messages *prometheus.CounterVec
+	attempts *prometheus.CounterVec
 }
 
 // NewMetrics makes metrics with a registry of their own.
@@ -46,8 +51,11 @@ func NewMetrics() *Metrics {
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fhirfacade_messages_total", Help: "Messages by data model, event type and how they ended.",
 		}, []string{"direction", "data_model", "event_type", "status"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fhirfacade_delivery_attempts_total", Help: "Attempts to deliver to subscribers, by tenant and how they ended.",
+		}, []string{"tenant", "result"}),
 	}
-	m.registry.MustRegister(m.requests, m.messages, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.requests, m.messages, m.attempts, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -60,6 +68,53 @@ func (m *Metrics) Handler() http.Handler {
 // Message counts one message.
 func (m *Metrics) Message(direction, dataModel, eventType, status string) {
 	m.messages.WithLabelValues(direction, dataModel, eventType, status).Inc()
+}
+
+// Attempt counts one attempt of a delivery; it is the notifications.Meter.
+func (m *Metrics) Attempt(t store.Tenant, _ notifications.Transmission, a notifications.Attempt) {
+	result := "acknowledged"
+	if a.Error != "" {
+		result = "failed"
+	}
+	m.attempts.WithLabelValues(string(t), result).Inc()
+}
+
+// Backlog registers gauges of what waits, read when the metrics are.
+func (m *Metrics) Backlog(read func(ctx context.Context) ([]notifications.Backlog, error), now func() time.Time) {
+	m.registry.MustRegister(backlog{read, now})
+}
+
+var (
+	waitingEvents = prometheus.NewDesc("fhirfacade_backlog_events", "Events that a subscription has not delivered yet.", []string{"tenant", "subscription"}, nil)
+	waitingAge    = prometheus.NewDesc("fhirfacade_backlog_oldest_seconds", "Age of the oldest event that a subscription has not delivered yet.", []string{"tenant", "subscription"}, nil)
+)
+
+type backlog struct {
+	read func(ctx context.Context) ([]notifications.Backlog, error)
+	now  func() time.Time
+}
+
+// readTime bounds how long the metrics may take.
+const readTime = 5 * time.Second
+
+func (backlog) Describe(ch chan<- *prometheus.Desc) { ch <- waitingEvents; ch <- waitingAge }
+
+func (b backlog) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), readTime)
+	defer cancel()
+	all, err := b.read(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(waitingEvents, err)
+		return
+	}
+	for _, w := range all {
+		age := 0.0
+		if !w.Oldest.IsZero() {
+			age = b.now().Sub(w.Oldest).Seconds()
+		}
+		ch <- prometheus.MustNewConstMetric(waitingEvents, prometheus.GaugeValue, float64(w.Events), string(w.Tenant), w.Subscription)
+		ch <- prometheus.MustNewConstMetric(waitingAge, prometheus.GaugeValue, age, string(w.Tenant), w.Subscription)
+	}
 }
 
 // Requests counts and logs HTTP requests.
