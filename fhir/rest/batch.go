@@ -80,14 +80,29 @@ func (e entry) fault(code outcome.Code, text string) *outcome.Error {
 	return outcome.BadRequest(code, "%s", text).At("Bundle.entry[" + strconv.Itoa(e.index) + "]")
 }
 
-// batch does each entry by itself, in order.
+// batch does each entry by itself, in order. What is wrong with an entry is
+// that entry's alone; its resource is left to the interaction to check.
 func (a *API) batch(r *request, bundle rawjson.Node) error {
 	all, err := entries(bundle)
 	if err != nil {
 		return err
 	}
+	faults := map[int][]conformance.Issue{}
+	for _, issue := range conformance.ValidateStructureOf(bundle) {
+		i, below, ok := entryOfPath(issue.Expression)
+		switch {
+		case !ok:
+			return repository.Invalid([]conformance.Issue{issue})
+		case !strings.HasPrefix(below, "resource"):
+			faults[i] = append(faults[i], issue)
+		}
+	}
 	answers := make([]answer, len(all))
 	for i, e := range all {
+		if len(faults[i]) > 0 {
+			answers[i] = refusal(repository.Invalid(faults[i]))
+			continue
+		}
 		answers[i] = a.perform(r, e)
 	}
 	a.answers(r, "batch-response", answers)
@@ -109,16 +124,32 @@ func (w *answer) WriteHeader(status int) { w.status = status }
 
 func (w *answer) Write(b []byte) (int, error) { return w.body.Write(b) }
 
+// entryOfPath splits Bundle.entry[3].request.url.
+func entryOfPath(expression string) (index int, below string, ok bool) {
+	rest, ok := strings.CutPrefix(expression, "Bundle.entry[")
+	if !ok {
+		return 0, "", false
+	}
+	number, below, _ := strings.Cut(rest, "]")
+	index, err := strconv.Atoi(number)
+	return index, strings.TrimPrefix(below, "."), err == nil
+}
+
+// refusal is the answer to an entry that cannot be done.
+func refusal(err error) answer {
+	o := outcome.From(err)
+	w := answer{status: o.Status, header: http.Header{}}
+	w.body.Write(outcome.JSON(o.Issues))
+	return w
+}
+
 // perform does one entry as a request of its own.
 func (a *API) perform(r *request, e entry) answer {
-	w := answer{status: http.StatusOK, header: http.Header{}}
 	request, err := e.request(r)
 	if err != nil {
-		o := outcome.From(err)
-		w.status = o.Status
-		w.body.Write(outcome.JSON(o.Issues))
-		return w
+		return refusal(err)
 	}
+	w := answer{status: http.StatusOK, header: http.Header{}}
 	a.inner.ServeHTTP(&w, request)
 	return w
 }

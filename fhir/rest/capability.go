@@ -7,19 +7,33 @@ import (
 	"strings"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
+	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+)
+
+// The CapabilityStatement's parts that are the same in every resource type.
+// resttest walks what is claimed here and tries it.
+var (
+	typeInteractions = []capabilityCode{
+		{"read"}, {"vread"}, {"update"}, {"patch"}, {"delete"}, {"history-instance"}, {"history-type"}, {"create"}, {"search-type"},
+	}
+	systemInteractions = []capabilityCode{{"transaction"}, {"batch"}, {"history-system"}, {"search-system"}}
 )
 
 type capabilityResource struct {
-	Type             string                `json:"type"`
-	Interaction      []capabilityCode      `json:"interaction"`
-	Versioning       string                `json:"versioning"`
-	ReadHistory      bool                  `json:"readHistory"`
-	UpdateCreate     bool                  `json:"updateCreate"`
-	ConditionalRead  string                `json:"conditionalRead"`
-	SearchInclude    []string              `json:"searchInclude,omitempty"`
-	SearchRevInclude []string              `json:"searchRevInclude,omitempty"`
-	SearchParam      []capabilityParam     `json:"searchParam,omitempty"`
-	Operation        []capabilityOperation `json:"operation,omitempty"`
+	Type              string                `json:"type"`
+	Interaction       []capabilityCode      `json:"interaction"`
+	Versioning        string                `json:"versioning"`
+	ReadHistory       bool                  `json:"readHistory"`
+	UpdateCreate      bool                  `json:"updateCreate"`
+	ConditionalCreate bool                  `json:"conditionalCreate"`
+	ConditionalRead   string                `json:"conditionalRead"`
+	ConditionalUpdate bool                  `json:"conditionalUpdate"`
+	ConditionalDelete string                `json:"conditionalDelete"`
+	ReferencePolicy   []string              `json:"referencePolicy"`
+	SearchInclude     []string              `json:"searchInclude,omitempty"`
+	SearchRevInclude  []string              `json:"searchRevInclude,omitempty"`
+	SearchParam       []capabilityParam     `json:"searchParam,omitempty"`
+	Operation         []capabilityOperation `json:"operation,omitempty"`
 }
 
 type capabilityCode struct {
@@ -37,16 +51,30 @@ type capabilityOperation struct {
 	Definition string `json:"definition"`
 }
 
-// metadata: capabilities, R4 http §3.1.0.11. It says what the code does: the
+// HL7's operations that are implemented, by name and type ("" for any).
+var operations = []struct{ name, typ, definition string }{
+	{"everything", "Patient", "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
+	{"everything", "Encounter", "http://hl7.org/fhir/OperationDefinition/Encounter-everything"},
+	{"validate", "", "http://hl7.org/fhir/OperationDefinition/Resource-validate"},
+}
+
+// metadata: R4 http, capabilities. It is made from what the code goes by: the
 // interactions that are routed and the parameters that are indexed.
 func (a *API) metadata(r *request) error {
+	for _, p := range r.query {
+		if p.Name != "mode" || p.Value != "full" {
+			return outcome.BadRequest(outcome.CodeNotSupported, "The parameter %q is not supported here, except mode=full.", shorten(p.Name))
+		}
+	}
 	d := a.o.Repository.Definitions()
-	interactions := []capabilityCode{{"read"}, {"vread"}, {"update"}, {"delete"}, {"history-instance"}, {"history-type"}, {"create"}, {"search-type"}}
+	reverse := a.reverseIncludes()
 	var resources []capabilityResource
 	for _, typ := range d.ResourceTypes() {
 		res := capabilityResource{
-			Type: typ, Interaction: interactions, Versioning: "versioned-update",
-			ReadHistory: true, UpdateCreate: true, ConditionalRead: "full-support",
+			Type: typ, Interaction: typeInteractions, Versioning: "versioned-update",
+			ReadHistory: true, UpdateCreate: true, ConditionalCreate: true, ConditionalRead: "full-support",
+			ConditionalUpdate: true, ConditionalDelete: "single", ReferencePolicy: []string{"literal", "logical"},
+			SearchRevInclude: reverse[typ], Operation: a.operationsOf(r, typ),
 		}
 		for _, sp := range d.SearchParameters(typ) {
 			if !a.o.Repository.Searchable(sp) {
@@ -57,12 +85,6 @@ func (a *API) metadata(r *request) error {
 				res.SearchInclude = append(res.SearchInclude, typ+":"+sp.Code)
 			}
 		}
-		for name := range a.o.Operations {
-			if op, ok := strings.CutPrefix(name, typ+"/$"); ok {
-				res.Operation = append(res.Operation, capabilityOperation{op, r.base + "/OperationDefinition/" + typ + "-" + op})
-			}
-		}
-		slices.SortFunc(res.Operation, func(x, y capabilityOperation) int { return strings.Compare(x.Name, y.Name) })
 		resources = append(resources, res)
 	}
 	statement := map[string]any{
@@ -76,10 +98,12 @@ func (a *API) metadata(r *request) error {
 		},
 		"fhirVersion": d.Release(),
 		"format":      []string{"application/fhir+json", "json"},
+		"patchFormat": []string{jsonPatch},
 		"rest": []any{map[string]any{
 			"mode":        "server",
 			"resource":    resources,
-			"interaction": []capabilityCode{{"history-system"}},
+			"interaction": systemInteractions,
+			"compartment": compartments(d),
 		}},
 	}
 	body, err := json.Marshal(statement)
@@ -88,4 +112,49 @@ func (a *API) metadata(r *request) error {
 	}
 	a.write(r, http.StatusOK, body)
 	return nil
+}
+
+func (a *API) operationsOf(r *request, typ string) []capabilityOperation {
+	var all []capabilityOperation
+	for _, op := range operations {
+		if op.typ == "" || op.typ == typ {
+			all = append(all, capabilityOperation{op.name, op.definition})
+		}
+	}
+	for name := range a.o.Operations {
+		if op, ok := strings.CutPrefix(name, typ+"/$"); ok {
+			all = append(all, capabilityOperation{op, r.base + "/OperationDefinition/" + typ + "-" + op})
+		}
+	}
+	slices.SortFunc(all, func(x, y capabilityOperation) int { return strings.Compare(x.Name, y.Name) })
+	return all
+}
+
+// reverseIncludes are the parameters that name a type as their target.
+// Parameters that may refer to anything are left out of the list, though they
+// work: each type would have them all.
+func (a *API) reverseIncludes() map[string][]string {
+	d := a.o.Repository.Definitions()
+	all := map[string][]string{}
+	for _, source := range d.ResourceTypes() {
+		for _, sp := range d.SearchParameters(source) {
+			if sp.Type != conformance.SearchReference || !a.o.Repository.Searchable(sp) {
+				continue
+			}
+			for _, target := range sp.Targets {
+				all[target] = append(all[target], source+":"+sp.Code)
+			}
+		}
+	}
+	return all
+}
+
+func compartments(d *conformance.Definitions) []string {
+	var all []string
+	for _, typ := range d.ResourceTypes() {
+		if c, ok := d.Compartment(typ); ok {
+			all = append(all, c.URL)
+		}
+	}
+	return all
 }

@@ -235,6 +235,24 @@ func (p *parser) targets(sp *conformance.SearchParameter) []string {
 	return sp.Targets
 }
 
+// onlyReferences reports whether a parameter's elements are References, as
+// far as its expression tells: a plain path to one. Others may be canonicals.
+func (p *parser) onlyReferences(sp *conformance.SearchParameter) bool {
+	typ := ""
+	for i, name := range strings.Split(strings.TrimSuffix(sp.Expression, ".where(resolve() is Patient)"), ".") {
+		if i == 0 {
+			typ = name
+			continue
+		}
+		element, ok := p.o.Base.Definitions.Element(typ, name)
+		if !ok || len(element.Types) != 1 {
+			return false
+		}
+		typ = element.Types[0]
+	}
+	return typ == "Reference"
+}
+
 // split cuts at separators that are not escaped by a backslash
 // (R4 search, escaping); the escapes stay for unescape.
 func split(s string, separator byte) []string {

@@ -48,7 +48,8 @@ func appendFolded(dst []byte, s string) []byte {
 			if space {
 				dst, space = append(dst, ' '), false
 			}
-			dst = utf8.AppendRune(dst, r)
+			// Cherokee folds to its capitals.
+			dst = utf8.AppendRune(dst, unicode.ToLower(r))
 		}
 	}
 	return dst

@@ -70,9 +70,13 @@ func (f field) reference(value string) (store.Clause, error) {
 		return store.Exactly(f.key(formReference) + ref.String()), nil
 	}
 	if ValidID(v) {
-		any := make(store.Or, 0, len(targets))
+		any := make(store.Or, 0, len(targets)+1)
 		for _, t := range targets {
 			any = append(any, store.Exactly(f.key(formReference)+t+"/"+v))
+		}
+		if f.modifier == "" && !f.p.onlyReferences(f.sp) {
+			// A canonical may be a bare word.
+			any = append(any, store.Exactly(f.key(formURL)+v))
 		}
 		return oneOf(any), nil
 	}

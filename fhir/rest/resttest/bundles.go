@@ -10,6 +10,9 @@ import (
 
 // bundleOf makes a bundle of entries.
 func bundleOf(typ string, entries ...string) string {
+	if len(entries) == 0 {
+		return `{"resourceType":"Bundle","type":"` + typ + `"}`
+	}
 	return `{"resourceType":"Bundle","type":"` + typ + `","entry":[` + strings.Join(entries, ",") + `]}`
 }
 
@@ -82,6 +85,13 @@ func batches(t *testing.T, open Open) {
 	s.Do("POST", "", bundleOf("batch")+"x").WantOutcome(http.StatusBadRequest, "structure")
 	s.Do("POST", "", bundleOf("collection")).WantOutcome(http.StatusBadRequest, "not-supported", "batch or transaction")
 	s.Do("POST", "", `{"resourceType":"Patient"}`).WantOutcome(http.StatusBadRequest, "invalid", "Bundle")
+	s.Do("POST", "", `{"resourceType":"Bundle","type":"batch","entires":[]}`).WantOutcome(http.StatusBadRequest, "structure", "Bundle")
+	b = s.Do("POST", "", bundleOf("batch",
+		does("PUT", "Patient/z", `{"resourceType":"Patient","id":"z"}`, `,"ifMatsch":"1"`), does("GET", "Patient/p", ""),
+	)).Bundle("batch-response")
+	if got := b.statuses(); got != "400 200" || b.Entry[0].Response.Outcome.Issue[0].Code != "structure" {
+		t.Errorf("a wrong entry fails alone: %s", got)
+	}
 	b = s.Do("POST", "", bundleOf("batch", does("POST", "Patient", `{"resourceType":"Patient"}`)), "Prefer", "return=representation").Bundle("batch-response")
 	if !strings.HasPrefix(b.Entry[0].Ref(), "Patient/new-") {
 		t.Errorf("representation: %s", b.Entry[0].Resource)

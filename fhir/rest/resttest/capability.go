@@ -1,0 +1,185 @@
+package resttest
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/fhirfacade/fhirfacade/conformance"
+)
+
+// statement is what tests look at in the CapabilityStatement.
+type statement struct {
+	PatchFormat []string
+	Rest        []struct {
+		Interaction []struct{ Code string }
+		Compartment []string
+		Resource    []struct {
+			Type                                                            string
+			Interaction                                                     []struct{ Code string }
+			ConditionalCreate, ConditionalUpdate, UpdateCreate, ReadHistory bool
+			ConditionalRead, ConditionalDelete                              string
+			SearchInclude, SearchRevInclude                                 []string
+			SearchParam                                                     []struct{ Name, Definition, Type string }
+			Operation                                                       []struct{ Name string }
+		}
+	}
+}
+
+// values are a value of each type of search parameter.
+var values = map[string]string{
+	"token": "urn:x|y", "reference": "x", "string": "x", "date": "ge2020-01-01", "number": "1", "quantity": "1||mg",
+	"uri": "http://e.org/x", "composite": "",
+}
+
+// capabilities tries everything that the CapabilityStatement claims
+// (https://hl7.org/fhir/R4/http.html#capabilities).
+func capabilities(t *testing.T, open Open) {
+	s := Serve(t, open)
+	a := s.Get("metadata").Want(http.StatusOK)
+	for _, issue := range conformance.ValidateStructure(a.Body) {
+		t.Errorf("the statement is not valid at %s: %s", issue.Expression, issue.Diagnostics)
+	}
+	var c statement
+	a.Decode(&c)
+	t.Run("system", func(t *testing.T) { s.In(t).system(c) })
+	t.Run("search parameters", func(t *testing.T) { s.In(t).searchable(c) })
+	t.Run("interactions", func(t *testing.T) { s.In(t).interactive(c) })
+	t.Run("modes", func(t *testing.T) {
+		s.In(t).Get("metadata?mode=full").Want(http.StatusOK)
+		s.In(t).Get("metadata?mode=terminology").WantOutcome(http.StatusBadRequest, "not-supported", "mode")
+	})
+}
+
+func (s *Server) system(c statement) {
+	s.Helper()
+	tries := map[string]func(){
+		"transaction":    func() { s.Do("POST", "", bundleOf("transaction")).Bundle("transaction-response") },
+		"batch":          func() { s.Do("POST", "", bundleOf("batch")).Bundle("batch-response") },
+		"history-system": func() { s.Get("_history").Bundle("history") },
+		"search-system":  func() { s.Get("?_type=Patient").Bundle("searchset") },
+	}
+	for _, i := range c.Rest[0].Interaction {
+		try, ok := tries[i.Code]
+		if !ok {
+			s.Errorf("claims %s", i.Code)
+			continue
+		}
+		try()
+		delete(tries, i.Code)
+	}
+	if len(tries) > 0 {
+		s.Errorf("not claimed: %v", tries)
+	}
+	for _, url := range c.Rest[0].Compartment {
+		typ := url[strings.LastIndexByte(url, '/')+1:]
+		typ = strings.ToUpper(typ[:1]) + typ[1:]
+		for name := range map[string]bool{"Patient": true, "Encounter": true, "RelatedPerson": true, "Practitioner": true, "Device": true} {
+			if strings.EqualFold(typ, name) {
+				s.Get(name + "/x/*").Bundle("searchset")
+			}
+		}
+	}
+	if len(c.Rest[0].Compartment) != 5 {
+		s.Errorf("compartments: %v", c.Rest[0].Compartment)
+	}
+}
+
+func (s *Server) searchable(c statement) {
+	s.Helper()
+	d := conformance.R4()
+	n := 0
+	for _, res := range c.Rest[0].Resource {
+		for _, p := range res.SearchParam {
+			value := values[p.Type]
+			if sp, ok := d.SearchParameter(res.Type, p.Name); ok && p.Type == "composite" {
+				value = values[string(sp.Components[0].Type)] + "$" + values[string(sp.Components[1].Type)]
+				if p.Name == "relationship" {
+					value = "DocumentReference/x$y"
+				}
+			}
+			s.Get(res.Type + "?" + p.Name + "=" + value + "&_count=1").Bundle("searchset")
+			n++
+		}
+	}
+	if n < 2000 {
+		s.Errorf("only %d search parameters", n)
+	}
+	for _, res := range c.Rest[0].Resource {
+		var query []string
+		for _, inc := range res.SearchInclude {
+			query = append(query, "_include="+inc)
+		}
+		for _, inc := range res.SearchRevInclude {
+			query = append(query, "_revinclude="+inc)
+		}
+		for len(query) > 0 {
+			some := query[:min(40, len(query))]
+			query = query[len(some):]
+			s.Get(res.Type + "?" + strings.Join(some, "&")).Bundle("searchset")
+		}
+	}
+}
+
+// interactive does each interaction on each type, with the smallest resource
+// of the type that is valid: a Basic or Patient stands for those that have no
+// small one.
+func (s *Server) interactive(c statement) {
+	s.Helper()
+	for _, res := range c.Rest[0].Resource {
+		typ := res.Type
+		body := `{"resourceType":"` + typ + `","id":"x"}`
+		if len(conformance.ValidateStructure([]byte(body))) > 0 {
+			continue
+		}
+		if !res.ConditionalCreate || !res.ConditionalUpdate || !res.UpdateCreate || !res.ReadHistory || res.ConditionalDelete != "single" || res.ConditionalRead != "full-support" {
+			s.Errorf("%s: %+v", typ, res)
+		}
+		s.Do("POST", typ, body, "If-None-Exist", "_id=x").Want(http.StatusCreated)
+		s.Do("PUT", typ+"?_id=x", body).Want(http.StatusCreated)
+		s.Get(typ+"/x", "If-None-Match", `W/"1"`).Want(http.StatusNotModified)
+		tries := map[string]func(){
+			"read":  func() { s.Get(typ + "/x").Want(http.StatusOK) },
+			"vread": func() { s.Get(typ + "/x/_history/1").Want(http.StatusOK) },
+			"update": func() {
+				s.Do("PUT", typ+"/x", body).Want(http.StatusOK)
+			},
+			"patch": func() {
+				s.Do("PATCH", typ+"/x", `[{"op":"add","path":"/language","value":"en"}]`, "Content-Type", c.PatchFormat[0]).Want(http.StatusOK)
+			},
+			"history-instance": func() { s.Get(typ + "/x/_history").Bundle("history") },
+			"history-type":     func() { s.Get(typ + "/_history").Bundle("history") },
+			"create":           func() { s.Do("POST", typ, body).Want(http.StatusCreated) },
+			"search-type":      func() { s.Get(typ + "?_id=x").Bundle("searchset") },
+			"delete":           func() {},
+		}
+		for _, i := range res.Interaction {
+			if try, ok := tries[i.Code]; ok {
+				try()
+			} else {
+				s.Errorf("%s claims %s", typ, i.Code)
+			}
+			delete(tries, i.Code)
+		}
+		if len(tries) > 0 {
+			s.Errorf("%s does not claim %d interactions", typ, len(tries))
+		}
+		s.Do("DELETE", typ+"?_id=x", "").Want(http.StatusNoContent)
+		s.Do("DELETE", typ+"/x", "").Want(http.StatusNoContent)
+		for _, op := range res.Operation {
+			switch op.Name {
+			case "everything":
+				s.Put(body)
+				s.Get(typ + "/x/$everything").Bundle("searchset")
+			case "validate":
+				s.Do("POST", typ+"/$validate", body).WantOutcome(http.StatusOK, "informational")
+			default:
+				s.Errorf("%s claims $%s", typ, op.Name)
+			}
+		}
+	}
+	if !bytes.Contains([]byte(c.PatchFormat[0]), []byte("json-patch")) {
+		s.Errorf("patch formats: %v", c.PatchFormat)
+	}
+}
