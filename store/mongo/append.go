@@ -20,8 +20,9 @@ const (
 	// time somebody else wins, so this many in a row mean that something is
 	// wrong with the server, not with luck.
 	maxLost = 40
-	// patience is how long one round trip of a commit may take.
-	patience = 30 * time.Second
+	// applyPatience is how long applying a commit may take, which is at most
+	// a bulk write of the largest commit.
+	applyPatience = 2 * time.Minute
 	// closeGrace is how long Close lets a commit try to learn its outcome
 	// from a server that does not answer.
 	closeGrace = 5 * time.Second
@@ -99,7 +100,7 @@ const (
 // tryAppend plans the commits on the head and appends and applies what comes
 // of them. When it lost, the entries of those who won are applied.
 func (l *ledger) tryAppend(ctx context.Context, commits []store.Commit) ([]store.Outcome, attempt, error) {
-	round, cancel := context.WithTimeout(ctx, patience)
+	round, cancel := context.WithTimeout(ctx, l.e.bounds.patience)
 	defer cancel()
 	if !l.opened {
 		if err := l.open(round); err != nil {
@@ -212,7 +213,7 @@ func (l *ledger) insert(ctx context.Context, row *logRow) (won bool, err error) 
 		if attempt > 0 && !l.e.tryAgain(attempt) {
 			return false, fmt.Errorf("store/mongo: %w: the outcome of a commit is unknown", store.ErrUnavailable)
 		}
-		round, cancel := context.WithTimeout(ctx, patience)
+		round, cancel := context.WithTimeout(ctx, l.e.bounds.patience)
 		_, err := l.e.log.InsertOne(round, row)
 		if mongo.IsDuplicateKeyError(err) {
 			var there logRow
@@ -239,7 +240,7 @@ func (l *ledger) insert(ctx context.Context, row *logRow) (won bool, err error) 
 // there is no way back: it tries until it succeeds.
 func (l *ledger) applyOwn(ctx context.Context, rows [][]docRow, current map[store.Ref]docRow) error {
 	for attempt := 1; ; attempt++ {
-		round, cancel := context.WithTimeout(ctx, 4*patience)
+		round, cancel := context.WithTimeout(ctx, applyPatience)
 		err := l.e.apply(round, l.scope, rows, current)
 		cancel()
 		if err == nil {

@@ -18,7 +18,7 @@ const maxBranches = 16
 
 // branches are filters that together select what the clause selects; none when
 // that is nothing.
-func (b *filterBuilder) branches(ctx context.Context, c store.Clause) ([]bson.D, error) {
+func (b *searcher) branches(ctx context.Context, c store.Clause) ([]bson.D, error) {
 	ask := b.whole
 	if !b.e.walks {
 		switch c.(type) {
@@ -41,14 +41,23 @@ func (b *filterBuilder) branches(ctx context.Context, c store.Clause) ([]bson.D,
 	return out, nil
 }
 
-func (b *filterBuilder) whole(ctx context.Context, c store.Clause) ([]bson.D, error) {
+// targeted names the tenant's range of ids, by which a sharded cluster knows
+// the shards to ask.
+func (b *searcher) targeted(f bson.D) bson.D {
+	if !b.e.sharded {
+		return f
+	}
+	return bson.D{{Key: "$and", Value: bson.A{f, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: b.scope.prefix}, {Key: "$lt", Value: b.scope.end()}}}}}}}
+}
+
+func (b *searcher) whole(ctx context.Context, c store.Clause) ([]bson.D, error) {
 	f, err := b.build(ctx, c)
 	return []bson.D{f}, err
 }
 
 // orBranches keeps exact keys together, which one $in finds, and takes ranges
 // apart.
-func (b *filterBuilder) orBranches(ctx context.Context, c store.Clause) ([]bson.D, error) {
+func (b *searcher) orBranches(ctx context.Context, c store.Clause) ([]bson.D, error) {
 	var keys bson.A
 	var out []bson.D
 	for _, part := range c.(store.Or) {
@@ -72,7 +81,7 @@ func (b *filterBuilder) orBranches(ctx context.Context, c store.Clause) ([]bson.
 
 // andBranches combines each way to fulfil one part with each way to fulfil
 // the others.
-func (b *filterBuilder) andBranches(ctx context.Context, c store.Clause) ([]bson.D, error) {
+func (b *searcher) andBranches(ctx context.Context, c store.Clause) ([]bson.D, error) {
 	var ways [][]bson.D
 	var nots bson.A
 	for _, part := range c.(store.And) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -17,11 +18,13 @@ const maxInner = 100_000
 
 var errInner = fmt.Errorf("store/mongo: %w: a chained query selects more than %d documents", store.ErrTimeout, maxInner)
 
-// filterBuilder makes a server's filter of a clause. Chains are asked on the
-// way and become lists of keys or ids.
-type filterBuilder struct {
+// searcher answers queries of one tenant, each with the same read preference.
+// It makes a server's filter of a clause; chains are asked on the way and
+// become lists of keys or ids.
+type searcher struct {
 	e     *engine
 	scope scope
+	reads *readpref.ReadPref
 }
 
 // nothing is a filter that selects no document.
@@ -39,7 +42,7 @@ func isNothing(f bson.D) bool {
 	return ok && len(list) == 0
 }
 
-func (b *filterBuilder) build(ctx context.Context, c store.Clause) (bson.D, error) {
+func (b *searcher) build(ctx context.Context, c store.Clause) (bson.D, error) {
 	switch c := c.(type) {
 	case store.Range:
 		return b.inRange(c), nil
@@ -48,7 +51,7 @@ func (b *filterBuilder) build(ctx context.Context, c store.Clause) (bson.D, erro
 	case store.Or:
 		return b.or(ctx, c)
 	case store.Refers:
-		ids, err := b.e.innerRefs(ctx, b.scope, c.Query)
+		ids, err := b.innerRefs(ctx, c.Query)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +63,7 @@ func (b *filterBuilder) build(ctx context.Context, c store.Clause) (bson.D, erro
 		}
 		return anyOf("k", keys), nil
 	case store.ReferredBy:
-		refs, err := b.e.innerKeys(ctx, b.scope, c)
+		refs, err := b.innerKeys(ctx, c)
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +89,7 @@ func anyOf(field string, values bson.A) bson.D {
 
 // inRange needs $elemMatch: without it, one key could satisfy the lower and
 // another the upper bound.
-func (b *filterBuilder) inRange(r store.Range) bson.D {
+func (b *searcher) inRange(r store.Range) bson.D {
 	if r.From >= r.To {
 		return nothing()
 	}
@@ -96,13 +99,13 @@ func (b *filterBuilder) inRange(r store.Range) bson.D {
 	return b.elemMatch(r)
 }
 
-func (b *filterBuilder) elemMatch(r store.Range) bson.D {
+func (b *searcher) elemMatch(r store.Range) bson.D {
 	return bson.D{{Key: "k", Value: bson.D{{Key: "$elemMatch", Value: bson.D{
 		{Key: "$gte", Value: b.scope.key(r.From)}, {Key: "$lt", Value: b.scope.key(r.To)},
 	}}}}}
 }
 
-func (b *filterBuilder) and(ctx context.Context, c store.And) (bson.D, error) {
+func (b *searcher) and(ctx context.Context, c store.And) (bson.D, error) {
 	var parts, nots bson.A
 	for _, part := range c {
 		if not, negative := part.(store.Not); negative {
@@ -128,7 +131,7 @@ func (b *filterBuilder) and(ctx context.Context, c store.And) (bson.D, error) {
 }
 
 // refusal is what a Not refuses.
-func (b *filterBuilder) refusal(ctx context.Context, c store.Clause) (bson.D, error) {
+func (b *searcher) refusal(ctx context.Context, c store.Clause) (bson.D, error) {
 	// DocumentDB refuses one key by its index only in this form.
 	if r, ok := c.(store.Range); ok && r.From < r.To {
 		return b.elemMatch(r), nil
@@ -146,7 +149,7 @@ func conjunction(parts, nots bson.A) bson.D {
 	return bson.D{{Key: "$and", Value: parts}}
 }
 
-func (b *filterBuilder) or(ctx context.Context, c store.Or) (bson.D, error) {
+func (b *searcher) or(ctx context.Context, c store.Or) (bson.D, error) {
 	var keys, parts bson.A
 	for _, part := range c {
 		if r, ok := part.(store.Range); ok {
@@ -176,8 +179,8 @@ func (b *filterBuilder) or(ctx context.Context, c store.Or) (bson.D, error) {
 }
 
 // innerRefs are the documents that the query of a chain selects.
-func (e *engine) innerRefs(ctx context.Context, s scope, c store.Clause) ([]store.Ref, error) {
-	rows, err := e.inner(ctx, s, c, func(filter bson.D) bson.D {
+func (b *searcher) innerRefs(ctx context.Context, c store.Clause) ([]store.Ref, error) {
+	rows, err := b.inner(ctx, c, func(filter bson.D) bson.D {
 		return bson.D{
 			{Key: "find", Value: colDocs}, {Key: "filter", Value: filter},
 			{Key: "projection", Value: bson.D{{Key: "_id", Value: 1}}}, {Key: "limit", Value: int64(maxInner + 1)},
@@ -189,18 +192,18 @@ func (e *engine) innerRefs(ctx context.Context, s scope, c store.Clause) ([]stor
 	}
 	out := make([]store.Ref, len(rows))
 	for i, r := range rows {
-		out[i] = s.ref(r.Doc.ID)
+		out[i] = b.scope.ref(r.Doc.ID)
 	}
 	return out, nil
 }
 
 // inner runs the query of a chain, branch by branch.
-func (e *engine) inner(ctx context.Context, s scope, c store.Clause, command func(bson.D) bson.D) ([]foundRow, error) {
-	filters, err := (&filterBuilder{e: e, scope: s}).branches(ctx, c)
+func (b *searcher) inner(ctx context.Context, c store.Clause, command func(bson.D) bson.D) ([]foundRow, error) {
+	filters, err := b.branches(ctx, c)
 	if err != nil || len(filters) == 0 {
 		return nil, err
 	}
-	parts, err := e.queryEach(ctx, filters, command)
+	parts, err := b.queryEach(ctx, filters, command)
 	if err != nil {
 		return nil, err
 	}
@@ -218,15 +221,15 @@ func (e *engine) inner(ctx context.Context, s scope, c store.Clause, command fun
 
 // innerKeys are the refs that documents name in keys that begin with the
 // prefix of a reverse chain.
-func (e *engine) innerKeys(ctx context.Context, s scope, c store.ReferredBy) ([]store.Ref, error) {
+func (b *searcher) innerKeys(ctx context.Context, c store.ReferredBy) ([]store.Ref, error) {
 	prefix := store.Prefix(c.Prefix)
-	rows, err := e.inner(ctx, s, store.And{c.Query, prefix}, func(filter bson.D) bson.D {
+	rows, err := b.inner(ctx, store.And{c.Query, prefix}, func(filter bson.D) bson.D {
 		return bson.D{
 			{Key: "aggregate", Value: colDocs},
 			{Key: "pipeline", Value: bson.A{
 				bson.D{{Key: "$match", Value: filter}},
 				bson.D{{Key: "$limit", Value: int64(maxInner + 1)}},
-				bson.D{{Key: "$project", Value: bson.D{{Key: "k", Value: s.keysIn(prefix)}}}},
+				bson.D{{Key: "$project", Value: bson.D{{Key: "k", Value: b.scope.keysIn(prefix)}}}},
 			}},
 			{Key: "cursor", Value: bson.D{{Key: "batchSize", Value: int32(maxInner + 1)}}},
 		}
@@ -238,7 +241,7 @@ func (e *engine) innerKeys(ctx context.Context, s scope, c store.ReferredBy) ([]
 	var out []store.Ref
 	for _, r := range rows {
 		for _, k := range r.Doc.Keys {
-			name := strings.TrimPrefix(s.rawKey(k), c.Prefix)
+			name := strings.TrimPrefix(b.scope.rawKey(k), c.Prefix)
 			typ, id, _ := strings.Cut(name, "/")
 			ref := store.Ref{Type: typ, ID: id}
 			if store.CheckRef(ref) == nil && !seen[ref] {

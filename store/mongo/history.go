@@ -88,11 +88,11 @@ func (h *historyReader) ofDocument(ctx context.Context) ([]docRow, error) {
 		return nil, err
 	}
 	id := h.scope.docID(ref)
-	rows, err := h.e.find(ctx, idsFilter(bson.A{id}))
+	rows, err := h.e.find(ctx, h.e.reads, idsFilter(bson.A{id}))
 	if err != nil {
 		return nil, err
 	}
-	older, err := h.e.find(ctx, bson.D{
+	older, err := h.e.find(ctx, h.e.reads, bson.D{
 		{Key: "_id", Value: bson.D{{Key: "$gt", Value: id + separator}, {Key: "$lt", Value: id + separatorEnd}}},
 		{Key: "s", Value: bson.D{{Key: "$lte", Value: h.q.Before.Seq}}},
 	}, options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(h.q.Limit)+2))
@@ -107,7 +107,7 @@ func (h *historyReader) ofType(ctx context.Context) ([]docRow, error) {
 	var out []docRow
 	for {
 		n := h.q.Limit + 2 - len(out)
-		rows, err := h.e.find(ctx, bson.D{{Key: "h", Value: bson.D{{Key: "$gte", Value: from}, {Key: "$lt", Value: to}}}},
+		rows, err := h.e.find(ctx, h.e.reads, bson.D{{Key: "h", Value: bson.D{{Key: "$gte", Value: from}, {Key: "$lt", Value: to}}}},
 			options.Find().SetSort(bson.D{{Key: "h", Value: -1}}).SetLimit(int64(n)))
 		if err != nil {
 			return nil, err
@@ -184,7 +184,7 @@ func (h *historyReader) versions(ctx context.Context, entries []store.Entry, upT
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	rows, err := h.e.find(ctx, idsFilter(ids))
+	rows, err := h.e.find(ctx, h.e.reads, idsFilter(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (h *historyReader) versions(ctx context.Context, entries []store.Entry, upT
 	rows = h.keep(rows)
 	if 2*len(rows) < len(ids) {
 		// A version moved to the history between the server's looks.
-		if rows, err = h.e.find(ctx, idsFilter(ids)); err != nil {
+		if rows, err = h.e.find(ctx, h.e.reads, idsFilter(ids)); err != nil {
 			return nil, err
 		}
 		rows = h.keep(slices.DeleteFunc(rows, func(r docRow) bool { return !want[h.scope.ref(r.ID)][r.Version] }))

@@ -28,13 +28,15 @@ const (
 	// colSpill holds payloads too large for their log document, in chunks,
 	// until that is settled. Chunks are written before the log document,
 	// under an id drawn at random: those of an append that never happened
-	// are garbage that nothing refers to. A TTL index removes it.
+	// are garbage that nothing refers to. See sweep.go.
 	colSpill = "spill"
 	// colItems holds the items.
 	colItems = "items"
 	// colTenants names the tenants that have committed or hold items. Asking
 	// the other collections would walk over all of them.
 	colTenants = "tenants"
+	// colMeta says which version of this layout the database has.
+	colMeta = "meta"
 )
 
 // docRow is a version in colDocs.
@@ -205,7 +207,7 @@ func createIndexes(ctx context.Context, db *mongo.Database) error {
 			sparse("h"),
 		}},
 		{colLog, []mongo.IndexModel{sparse("u")}},
-		{colSpill, []mongo.IndexModel{expiring("d", 7*24*3600)}},
+		{colSpill, []mongo.IndexModel{sparse("d")}},
 		{colItems, []mongo.IndexModel{
 			sparse("k0"), sparse("k1"), sparse("k2"), sparse("k3"), sparse("kn"),
 			expiring("x", 0),

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,8 +16,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -26,9 +23,18 @@ import (
 // Options say where the store is and how it behaves. The zero value of all
 // but URI is useful.
 type Options struct {
-	// URI is MongoDB's connection string. What it says about the write
-	// concern, the read concern and the read preference is not followed: a
-	// commit needs the majority.
+	// URI is MongoDB's connection string. It decides, beside the servers:
+	//
+	//   - w and journal: how durable a write is before it is acknowledged;
+	//     the majority's journals if it says nothing. w=0 is refused.
+	//   - readPreference: which servers answer searches and reads; the
+	//     primary if it says nothing. Others may lag: an instance then may
+	//     not find what it just wrote. Commits, guards and the log go by the
+	//     primary in any case.
+	//   - timeoutMS: how long one round trip may take; 30 s if it says
+	//     nothing.
+	//
+	// readConcernLevel is not followed: it follows from w.
 	URI string
 	// Database is "fhirfacade" if empty.
 	Database string
@@ -83,9 +89,11 @@ func (o *Options) complete() error {
 // engine is the store.
 type engine struct {
 	opts    Options
+	bounds  bounds
 	client  *mongo.Client
 	db      *mongo.Database
 	docs    *mongo.Collection
+	reads   *mongo.Collection // docs by the read preference of the URI
 	bodies  *mongo.Collection
 	log     *mongo.Collection
 	spill   *mongo.Collection
@@ -97,6 +105,9 @@ type engine struct {
 	walks bool
 	// streams: change streams may work here.
 	streams bool
+	// sharded: a query that names the tenant's range of ids is sent to the
+	// shards that hold the tenant, and else to all.
+	sharded bool
 
 	// life is held by commits, and by Close while it ends them.
 	life   sync.RWMutex
@@ -128,30 +139,15 @@ func open(ctx context.Context, opts Options) (*engine, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	journal := true
-	client := options.Client().ApplyURI(opts.URI)
-	if err := client.Validate(); err != nil {
-		// Without the driver's words: they may quote the password.
-		return nil, errors.New("store/mongo: the URI is not a valid MongoDB connection string")
-	}
-	client.SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal}).
-		SetReadConcern(readconcern.Majority())
-	client.ReadPreference = nil
-	client.Monitor = opts.monitor
-	if client.ServerSelectionTimeout == nil {
-		client.SetServerSelectionTimeout(5 * time.Second)
-	}
-	if client.AppName == nil {
-		client.SetAppName("fhirfacade")
-	}
-	c, err := mongo.Connect(client)
+	c, bounds, err := connect(&opts)
 	if err != nil {
-		return nil, errors.New("store/mongo: the URI's options contradict each other")
+		return nil, err
 	}
 	db := c.Database(opts.Database)
+	reads := options.Collection().SetReadPreference(bounds.reads)
 	e := &engine{
-		opts: opts, client: c, db: db,
-		docs: db.Collection(colDocs), bodies: db.Collection(colBodies), log: db.Collection(colLog), spill: db.Collection(colSpill),
+		opts: opts, client: c, db: db, bounds: bounds,
+		docs: db.Collection(colDocs), reads: db.Collection(colDocs, reads), bodies: db.Collection(colBodies), log: db.Collection(colLog), spill: db.Collection(colSpill),
 		items: db.Collection(colItems), tenants: db.Collection(colTenants),
 		stop:    make(chan struct{}),
 		ledgers: map[store.Tenant]*ledger{}, known: map[store.Tenant]bool{},
@@ -167,46 +163,15 @@ func open(ctx context.Context, opts Options) (*engine, error) {
 	return e, nil
 }
 
-// prepare asks the server what it is and creates the indexes.
+// prepare asks the server what it is, and makes what is missing of
+// collections and indexes.
 func (e *engine) prepare(ctx context.Context) error {
-	var hello struct {
-		SetName string `bson:"setName"`
-		Msg     string `bson:"msg"`
+	d, err := describe(ctx, e.client)
+	if err != nil {
+		return err
 	}
-	if err := e.client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
-		return connectError(ctx, err)
-	}
-	e.streams = hello.SetName != "" || hello.Msg == "isdbgrid"
-	var build bson.M
-	if err := e.client.Database("admin").RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build); err != nil {
-		return connectError(ctx, err)
-	}
-	// MongoDB's own servers name their script engine; no imitation has one.
-	_, e.walks = build["javascriptEngine"]
-	if err := createIndexes(ctx, e.db); err != nil {
-		return fmt.Errorf("creating indexes: %w", connectError(ctx, err))
-	}
-	return nil
-}
-
-// connectError says what an operator can do about a server that does not
-// serve at all.
-func connectError(ctx context.Context, err error) error {
-	text := err.Error()
-	says := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
-	}
-	switch code, _ := serverCode(err); {
-	case code == 18 || code == 13 || says("auth error", "Authentication failed", "unable to authenticate"):
-		return errors.New("store/mongo: the server refuses the credentials of the URI")
-	case says("wire version"):
-		return errors.New("store/mongo: the server is too old, or too new, for this driver: MongoDB 4.2 or later is needed")
-	case says("tls:", "x509:", "certificate"):
-		return fmt.Errorf("store/mongo: %w: TLS with the server failed", store.ErrUnavailable)
-	case says("server selection"):
-		return fmt.Errorf("store/mongo: %w: no server of the URI can be reached", store.ErrUnavailable)
-	}
-	return wrap(ctx, err)
+	e.streams, e.walks, e.sharded = d.Kind == ReplicaSet || d.Kind == ShardedCluster, d.Genuine, d.Kind == ShardedCluster
+	return upgrade(ctx, e.db)
 }
 
 // enter begins a call.
@@ -232,8 +197,19 @@ func (e *engine) Ping(ctx context.Context) error {
 		return store.ErrClosed
 	default:
 	}
-	return wrap(ctx, e.client.Ping(ctx, nil))
+	round, cancel := context.WithTimeout(ctx, min(pingPatience, e.bounds.patience))
+	defer cancel()
+	if err := e.client.Ping(round, nil); err != nil {
+		if ctx.Err() == nil {
+			return fmt.Errorf("store/mongo: %w: no answer from the server", store.ErrUnavailable)
+		}
+		return ctx.Err()
+	}
+	return nil
 }
+
+// pingPatience is how long Ping waits: who asks wants to know about now.
+const pingPatience = 2 * time.Second
 
 // Tenants reads their names; there are few.
 func (e *engine) Tenants(ctx context.Context) ([]store.Tenant, error) {

@@ -17,7 +17,7 @@ func (e *engine) Get(ctx context.Context, t store.Tenant, ref store.Ref) (store.
 		return store.Document{}, err
 	}
 	var row docRow
-	err = e.docs.FindOne(ctx, bson.D{{Key: "_id", Value: s.docID(ref)}}, options.FindOne().SetProjection(noKeys)).Decode(&row)
+	err = e.reads.FindOne(ctx, bson.D{{Key: "_id", Value: s.docID(ref)}}, options.FindOne().SetProjection(noKeys)).Decode(&row)
 	if err == mongo.ErrNoDocuments {
 		return store.Document{}, store.ErrNotFound
 	}
@@ -40,7 +40,7 @@ func (e *engine) GetVersion(ctx context.Context, t store.Tenant, ref store.Ref, 
 		return store.Document{}, store.ErrNotFound
 	}
 	for range 2 {
-		rows, err := e.find(ctx, idsFilter(bson.A{s.docID(ref), s.versionID(ref, version)}))
+		rows, err := e.find(ctx, e.docs, idsFilter(bson.A{s.docID(ref), s.versionID(ref, version)}))
 		if err != nil {
 			return store.Document{}, err
 		}
@@ -72,7 +72,7 @@ func (e *engine) GetMany(ctx context.Context, t store.Tenant, refs []store.Ref) 
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	rows, err := e.find(ctx, idsFilter(ids))
+	rows, err := e.find(ctx, e.docs, idsFilter(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +101,9 @@ func (e *engine) enterRef(ctx context.Context, t store.Tenant, ref store.Ref) (s
 	return s, err
 }
 
-func (e *engine) find(ctx context.Context, filter bson.D, opts ...options.Lister[options.FindOptions]) ([]docRow, error) {
+func (e *engine) find(ctx context.Context, from *mongo.Collection, filter bson.D, opts ...options.Lister[options.FindOptions]) ([]docRow, error) {
 	opts = append([]options.Lister[options.FindOptions]{options.Find().SetProjection(noKeys)}, opts...)
-	cursor, err := e.docs.Find(ctx, filter, opts...)
+	cursor, err := from.Find(ctx, filter, opts...)
 	if err != nil {
 		return nil, wrap(ctx, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fhirfacade/fhirfacade/store"
@@ -21,28 +22,28 @@ func (e *engine) Search(ctx context.Context, t store.Tenant, q store.Query) (sto
 	if err != nil {
 		return store.Page{}, err
 	}
-	return e.search(ctx, s, q)
+	return (&searcher{e, s, e.bounds.reads}).search(ctx, q)
 }
 
-func (e *engine) search(ctx context.Context, s scope, q store.Query) (store.Page, error) {
+func (b *searcher) search(ctx context.Context, q store.Query) (store.Page, error) {
 	page := store.Page{Total: -1}
 	if q.Count {
 		page.Total = 0
 	}
-	filters, err := (&filterBuilder{e: e, scope: s}).branches(ctx, q.Where)
+	filters, err := b.branches(ctx, q.Where)
 	if err != nil || len(filters) == 0 {
 		return page, err
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	if q.Count {
 		group.Go(func() (err error) {
-			page.Total, err = e.countAll(gctx, filters)
+			page.Total, err = b.countAll(gctx, filters)
 			return err
 		})
 	}
 	if q.Limit > 0 {
 		group.Go(func() (err error) {
-			page.Documents, page.Next, err = e.page(gctx, s, filters, q)
+			page.Documents, page.Next, err = b.page(gctx, filters, q)
 			return err
 		})
 	}
@@ -52,8 +53,8 @@ func (e *engine) search(ctx context.Context, s scope, q store.Query) (store.Page
 	return page, nil
 }
 
-func (e *engine) page(ctx context.Context, s scope, filters []bson.D, q store.Query) ([]store.Document, *store.Cursor, error) {
-	rows, err := e.pageRows(ctx, s, filters, q)
+func (b *searcher) page(ctx context.Context, filters []bson.D, q store.Query) ([]store.Document, *store.Cursor, error) {
+	rows, err := b.pageRows(ctx, filters, q)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,9 +62,9 @@ func (e *engine) page(ctx context.Context, s scope, filters []bson.D, q store.Qu
 	for i := range rows {
 		if i == q.Limit {
 			last := &rows[i-1]
-			return docs, &store.Cursor{Number: last.Doc.Number, Keys: last.sortKeys(s)}, nil
+			return docs, &store.Cursor{Number: last.Doc.Number, Keys: last.sortKeys(b.scope)}, nil
 		}
-		d, err := e.document(ctx, s, &rows[i].Doc)
+		d, err := b.e.document(ctx, b.scope, &rows[i].Doc)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -74,33 +75,33 @@ func (e *engine) page(ctx context.Context, s scope, filters []bson.D, q store.Qu
 
 // pageRows asks for each branch of the query and merges the answers: the
 // first of all are among the first of each.
-func (e *engine) pageRows(ctx context.Context, s scope, filters []bson.D, q store.Query) ([]foundRow, error) {
-	command := e.ordered
+func (b *searcher) pageRows(ctx context.Context, filters []bson.D, q store.Query) ([]foundRow, error) {
+	command := b.ordered
 	if len(q.Sort) > 0 {
-		command = e.sorted
+		command = b.sorted
 	}
 	if len(filters) == 1 {
-		return e.query(ctx, command(s, filters[0], q))
+		return b.query(ctx, command(b.targeted(filters[0]), q))
 	}
-	parts, err := e.queryEach(ctx, filters, func(f bson.D) bson.D { return command(s, f, q) })
+	parts, err := b.queryEach(ctx, filters, func(f bson.D) bson.D { return command(f, q) })
 	if err != nil {
 		return nil, err
 	}
 	rows := slices.Concat(parts...)
 	place := func(r *foundRow) store.Cursor {
-		return store.Cursor{Number: r.Doc.Number, Keys: r.sortKeys(s)}
+		return store.Cursor{Number: r.Doc.Number, Keys: r.sortKeys(b.scope)}
 	}
 	slices.SortStableFunc(rows, func(a, b foundRow) int { return store.CompareCursors(q.Sort, place(&a), place(&b)) })
 	return slices.CompactFunc(rows, func(a, b foundRow) bool { return a.Doc.ID == b.Doc.ID }), nil
 }
 
 // queryEach runs a query for each branch, all at the same time.
-func (e *engine) queryEach(ctx context.Context, filters []bson.D, command func(bson.D) bson.D) ([][]foundRow, error) {
+func (b *searcher) queryEach(ctx context.Context, filters []bson.D, command func(bson.D) bson.D) ([][]foundRow, error) {
 	parts := make([][]foundRow, len(filters))
 	group, gctx := errgroup.WithContext(ctx)
 	for i, f := range filters {
 		group.Go(func() (err error) {
-			parts[i], err = e.query(gctx, command(f))
+			parts[i], err = b.query(gctx, command(b.targeted(f)))
 			return err
 		})
 	}
@@ -110,11 +111,11 @@ func (e *engine) queryEach(ctx context.Context, filters []bson.D, command func(b
 
 // ordered is a page in the order of the number. One document more than
 // wanted tells whether any follow.
-func (e *engine) ordered(s scope, filter bson.D, q store.Query) bson.D {
-	if number := (bson.D{{Key: "$gt", Value: after(q)}}); e.walks {
+func (b *searcher) ordered(filter bson.D, q store.Query) bson.D {
+	if number := (bson.D{{Key: "$gt", Value: after(q)}}); b.e.walks {
 		// With these bounds the server can also walk in order and filter,
 		// which is what a search that selects much wants. It tries both.
-		filter = bson.D{{Key: "$and", Value: bson.A{filter, bson.D{{Key: "t", Value: s.prefix}, {Key: "n", Value: number}}}}}
+		filter = bson.D{{Key: "$and", Value: bson.A{filter, bson.D{{Key: "t", Value: b.scope.prefix}, {Key: "n", Value: number}}}}}
 	} else if q.After != nil {
 		filter = bson.D{{Key: "$and", Value: bson.A{filter, bson.D{{Key: "n", Value: number}}}}}
 	}
@@ -140,7 +141,7 @@ func after(q store.Query) int64 {
 func batchSize(n int) int32 { return int32(min(n, 100_000)) }
 
 // countAll counts in each branch what no branch before it has.
-func (e *engine) countAll(ctx context.Context, filters []bson.D) (int64, error) {
+func (b *searcher) countAll(ctx context.Context, filters []bson.D) (int64, error) {
 	counts := make([]int64, len(filters))
 	group, gctx := errgroup.WithContext(ctx)
 	var before bson.A
@@ -150,7 +151,7 @@ func (e *engine) countAll(ctx context.Context, filters []bson.D) (int64, error) 
 		}
 		before = append(before[:i:i], filters[i])
 		group.Go(func() (err error) {
-			counts[i], err = e.count(gctx, f)
+			counts[i], err = b.count(gctx, b.targeted(f))
 			return err
 		})
 	}
@@ -162,8 +163,8 @@ func (e *engine) countAll(ctx context.Context, filters []bson.D) (int64, error) 
 	return total, err
 }
 
-func (e *engine) count(ctx context.Context, filter bson.D) (int64, error) {
-	rows, err := e.query(ctx, bson.D{
+func (b *searcher) count(ctx context.Context, filter bson.D) (int64, error) {
+	rows, err := b.query(ctx, bson.D{
 		{Key: "aggregate", Value: colDocs},
 		{Key: "pipeline", Value: bson.A{
 			bson.D{{Key: "$match", Value: filter}},
@@ -186,8 +187,8 @@ type foundRow struct {
 // query runs a find or aggregate with the time that the context leaves. The
 // driver's own calls do not tell the server of it, which would then go on
 // after the caller has left.
-func (e *engine) query(ctx context.Context, command bson.D) ([]foundRow, error) {
-	command = append(command, bson.E{Key: "readConcern", Value: bson.D{{Key: "level", Value: "majority"}}})
+func (b *searcher) query(ctx context.Context, command bson.D) ([]foundRow, error) {
+	command = append(command, bson.E{Key: "readConcern", Value: bson.D{{Key: "level", Value: b.e.bounds.concern}}})
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		left -= min(left/20, 50*time.Millisecond) // so that the server's answer arrives
@@ -202,8 +203,8 @@ func (e *engine) query(ctx context.Context, command bson.D) ([]foundRow, error) 
 	var err error
 	for range 2 { // a read may be repeated: a primary may have stepped down
 		rows = nil
-		cursor, e := e.db.RunCommandCursor(ctx, command)
-		if err = e; err == nil {
+		cursor, failed := b.e.db.RunCommandCursor(ctx, command, options.RunCmd().SetReadPreference(b.reads))
+		if err = failed; err == nil {
 			err = cursor.All(ctx, &rows)
 		}
 		if err == nil || ctx.Err() != nil || !transient(err) {

@@ -39,15 +39,21 @@ func (s *settling) takeAll() []settled {
 func (e *engine) keep() {
 	ticker := time.NewTicker(e.opts.RollForward)
 	defer ticker.Stop()
+	var swept time.Time
 	for {
 		select {
 		case <-e.stop:
 			return
 		case <-ticker.C:
 		}
-		ctx, cancel := context.WithTimeout(e.done, patience)
+		ctx, cancel := context.WithTimeout(e.done, e.bounds.patience)
 		e.settle(ctx)
-		e.rollForward(ctx, e.opts.Clock().Add(-2*e.opts.RollForward))
+		now := e.opts.Clock()
+		e.rollForward(ctx, now.Add(-2*e.opts.RollForward))
+		if now.Sub(swept) > sweepEvery {
+			swept = now
+			e.sweep(ctx, now.Add(-garbageAge))
+		}
 		cancel()
 	}
 }

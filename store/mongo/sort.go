@@ -14,7 +14,7 @@ import (
 //
 // Each sort becomes two fields: s, the key or null, and m, 1 where it is
 // null, so that missing ones come last in both directions.
-func (e *engine) sorted(s scope, filter bson.D, q store.Query) bson.D {
+func (b *searcher) sorted(filter bson.D, q store.Query) bson.D {
 	keys, missing, order, list := bson.D{}, bson.D{}, bson.D{}, bson.A{}
 	for i, by := range q.Sort {
 		field, flag := fmt.Sprint("s", i), fmt.Sprint("m", i)
@@ -22,7 +22,7 @@ func (e *engine) sorted(s scope, filter bson.D, q store.Query) bson.D {
 		if by.Descending {
 			pick, direction = "$max", -1
 		}
-		keys = append(keys, bson.E{Key: field, Value: bson.D{{Key: pick, Value: s.keysIn(by.Range)}}})
+		keys = append(keys, bson.E{Key: field, Value: bson.D{{Key: pick, Value: b.scope.keysIn(by.Range)}}})
 		missing = append(missing, bson.E{Key: flag, Value: bson.D{{Key: "$cond", Value: bson.A{
 			bson.D{{Key: "$lte", Value: bson.A{"$" + field, nil}}}, 1, 0,
 		}}}})
@@ -35,7 +35,7 @@ func (e *engine) sorted(s scope, filter bson.D, q store.Query) bson.D {
 		bson.D{{Key: "$set", Value: keys}},
 	}
 	if q.After != nil {
-		pipeline = append(pipeline, bson.D{{Key: "$match", Value: s.behind(q)}})
+		pipeline = append(pipeline, bson.D{{Key: "$match", Value: b.scope.behind(q)}})
 	}
 	drop := noKeys
 	if q.RefsOnly {

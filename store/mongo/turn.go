@@ -43,7 +43,7 @@ func (l *ledger) ask(ctx context.Context) error {
 	if l.asking.mine != "" {
 		return nil
 	}
-	round, cancel := context.WithTimeout(ctx, patience)
+	round, cancel := context.WithTimeout(ctx, l.e.bounds.patience)
 	defer cancel()
 	id, err := l.e.newID()
 	if err != nil {
@@ -73,7 +73,7 @@ func (l *ledger) stopAsking(ctx context.Context) {
 	if l.asking.mine == "" {
 		return
 	}
-	round, cancel := context.WithTimeout(ctx, patience)
+	round, cancel := context.WithTimeout(ctx, l.e.bounds.patience)
 	defer cancel()
 	_, err := l.e.docs.DeleteOne(round, bson.D{{Key: "_id", Value: l.turnID()}, {Key: "w", Value: l.asking.mine}})
 	if err != nil {

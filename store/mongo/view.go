@@ -6,6 +6,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fhirfacade/fhirfacade/store"
@@ -30,6 +31,9 @@ type view struct {
 // asked one by one.
 const maxCandidates = 1000
 
+// searcher asks the primary: a plan must see all that was committed.
+func (v *view) searcher() *searcher { return &searcher{v.e, v.scope, readpref.Primary()} }
+
 // States reads the documents, and the guards' candidates at the same time.
 func (v *view) States(ctx context.Context, refs []store.Ref) (map[store.Ref]store.State, error) {
 	group, gctx := errgroup.WithContext(ctx)
@@ -53,7 +57,7 @@ func (v *view) findCandidates(ctx context.Context) error {
 	for _, c := range v.commits {
 		for _, g := range c.Guards {
 			if simple(g.Where) {
-				f, err := (&filterBuilder{e: v.e, scope: v.scope}).build(ctx, g.Where)
+				f, err := v.searcher().build(ctx, g.Where)
 				if err != nil {
 					return err
 				}
@@ -102,7 +106,7 @@ func (v *view) Find(ctx context.Context, where store.Clause, limit int) ([]store
 		}
 		return out, nil
 	}
-	page, err := v.e.search(ctx, v.scope, store.Query{Where: where, Limit: limit, RefsOnly: true})
+	page, err := v.searcher().search(ctx, store.Query{Where: where, Limit: limit, RefsOnly: true})
 	for _, d := range page.Documents {
 		out = append(out, d.Ref)
 	}

@@ -145,7 +145,7 @@ func (w *watcher) run() {
 
 // poll brings the ledgers that have grown up to date.
 func (w *watcher) poll(ctx context.Context, ledgers []*ledger) (news bool) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, w.e.bounds.patience)
 	defer cancel()
 	for len(ledgers) > 0 {
 		part := ledgers[:min(len(ledgers), watchedAtOnce)]
