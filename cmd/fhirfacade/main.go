@@ -22,6 +22,7 @@ type cli struct {
 	Simulate simulateCommand `cmd:"" help:"Run the simulation of an EHR vendor's API."`
 	Receive  receiveCommand  `cmd:"" help:"Run a webhook subscriber that verifies, stores and prints what it gets."`
 	Demo     demoCommand     `cmd:"" help:"Play the main job from end to end on this machine."`
+	Mongodb  mongodbCommand  `cmd:"" help:"Look after the MongoDB that servers run on."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
