@@ -21,6 +21,9 @@ func (p *parser) criterion(typ string, number uint16, name, value string) (store
 	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
 		return p.has(rest, value)
 	}
+	if name == "_list" {
+		return p.list(value)
+	}
 	head, chain, chained := strings.Cut(name, ".")
 	code, modifier, modified := strings.Cut(head, ":")
 	sp, ok := p.o.Base.Definitions.SearchParameter(typ, code)
@@ -225,6 +228,14 @@ func (p *parser) has(rest, value string) (store.Clause, error) {
 		Prefix: formKey(number, sp.Number, formReference),
 		Query:  store.And{exists(number), c},
 	}, nil
+}
+
+// list: R4 search, _list: what the entries of a List refer to.
+func (p *parser) list(value string) (store.Clause, error) {
+	if strings.HasPrefix(value, "$") {
+		return nil, outcome.BadRequest(outcome.CodeNotSupported, "_list takes the id of a List here, and no functional list.")
+	}
+	return p.has("List:item:_id", strings.TrimPrefix(value, "List/"))
 }
 
 // targets are the types that a reference parameter may lead to.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -67,6 +68,8 @@ func explain(t conformance.SearchType, code, key string) (Parameter, bool) {
 		return Parameter{code, escape(system) + "|" + escape(c)}, system+c != ""
 	case formText:
 		return Parameter{code + ":text", escape(value)}, true
+	case formPart:
+		return Parameter{code + ":contains", escape(value)}, utf8.ValidString(value)
 	case formExact:
 		return Parameter{code + ":exact", escape(value)}, true
 	case formOfType:

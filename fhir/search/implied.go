@@ -1,8 +1,34 @@
 package search
 
 import (
+	"iter"
 	"strings"
+
+	"github.com/fhirfacade/fhirfacade/conformance"
 )
+
+// leads are the elements that a parameter's expression leads to, as far as it is
+// made of plain paths: Patient.gender, but not a choice or a condition.
+func (p *parser) leads(sp *conformance.SearchParameter) iter.Seq[*conformance.Element] {
+	return func(yield func(*conformance.Element) bool) {
+		for _, path := range strings.Split(sp.Expression, " | ") {
+			names := strings.Split(path, ".")
+			typ := names[0]
+			var element *conformance.Element
+			for _, name := range names[1:] {
+				var ok bool
+				if element, ok = p.o.Base.Definitions.Element(typ, name); !ok || len(element.Types) != 1 {
+					element = nil
+					break
+				}
+				typ = element.Types[0]
+			}
+			if element != nil && !yield(element) {
+				return
+			}
+		}
+	}
+}
 
 // implies reports whether a system is the one that the parameter's elements
 // imply: an element of type code has no system of its own but is bound to the
@@ -12,26 +38,31 @@ func (f field) implies(system, code string) bool {
 	if system == "" {
 		return false
 	}
-	for _, path := range strings.Split(f.sp.Expression, " | ") {
-		names := strings.Split(path, ".")
-		typ := names[0]
-		for i, name := range names[1:] {
-			element, ok := f.p.o.Base.Definitions.Element(typ, name)
-			if !ok || len(element.Types) != 1 {
-				break
+	for element := range f.p.leads(f.sp) {
+		if element.Types[0] != "code" || element.Binding == nil {
+			continue
+		}
+		values, ok := f.p.o.Base.Definitions.ValueSet(element.Binding.ValueSet)
+		switch {
+		case !ok:
+		case code != "" && values.Contains(system, code):
+			return true
+		case code == "":
+			if systems := values.Systems(); len(systems) == 1 && systems[0] == system {
+				return true
 			}
-			if typ = element.Types[0]; typ != "code" || i != len(names)-2 || element.Binding == nil {
-				continue
-			}
-			values, ok := f.p.o.Base.Definitions.ValueSet(element.Binding.ValueSet)
-			if !ok {
-				continue
-			}
-			if code == "" {
-				systems := values.Systems()
-				return len(systems) == 1 && systems[0] == system
-			}
-			return values.Contains(system, code)
+		}
+	}
+	return false
+}
+
+// ofStrings reports whether a token parameter's elements are strings, which
+// are compared without regard to case (R4 search, token): Medication's
+// lot-number, a canonical resource's version.
+func (f field) ofStrings() bool {
+	for element := range f.p.leads(f.sp) {
+		if element.Types[0] == "string" {
+			return true
 		}
 	}
 	return false

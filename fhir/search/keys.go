@@ -18,6 +18,7 @@ const (
 	formIdentifier = 'i'
 	formNormal     = 'n'
 	formExact      = 'e'
+	formPart       = 't'
 	formLow        = 'l'
 	formHigh       = 'h'
 	formWithin     = 'w'
@@ -28,6 +29,13 @@ const (
 const (
 	// ownExists is a key that every resource of a type has.
 	ownExists uint16 = 1
+)
+
+// Bounds of :contains: it looks at the first maxParts bytes of a text, for a
+// text of at most maxPart bytes.
+const (
+	maxParts = 500
+	maxPart  = 64
 )
 
 // maxText is the longest text or code in a key. What is longer is cut and

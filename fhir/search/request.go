@@ -180,7 +180,7 @@ func (p *parser) narrow(branches []*branch, param Parameter) error {
 	if p.r.Type == "" {
 		// Parameters that all types have (R4 http, search).
 		code, _, _ := strings.Cut(param.Name, ":")
-		if _, ok := p.o.Base.Definitions.SearchParameter("Resource", code); !ok {
+		if _, ok := p.o.Base.Definitions.SearchParameter("Resource", code); !ok && code != "_list" {
 			return p.unknown("a search across types", "search", code)
 		}
 	}

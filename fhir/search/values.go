@@ -14,6 +14,9 @@ func (f field) token(value string) (store.Clause, error) {
 	for i := range parts {
 		parts[i] = unescape(parts[i])
 	}
+	if f.ofStrings() {
+		parts[len(parts)-1] = strings.ToLower(parts[len(parts)-1])
+	}
 	switch f.modifier {
 	case "", "not":
 	case "text":
@@ -104,11 +107,19 @@ func (f field) identifier(value string) (store.Clause, error) {
 	return store.Exactly(f.key(formIdentifier) + bounded(joined(parts...))), nil
 }
 
-// text: R4 search, string: the start of it, or :exact.
+// text: R4 search, string: the start of it, :contains or :exact.
 func (f field) text(value string) (store.Clause, error) {
 	switch v := unescape(value); f.modifier {
 	case "":
 		return f.start(formNormal, v)
+	case "contains":
+		n := normalise(v)
+		if len(n) > maxPart {
+			return nil, f.wrong(":contains takes a shorter text")
+		}
+		part := store.Prefix(f.key(formPart) + n)
+		start, err := f.start(formNormal, v)
+		return store.Or{start, part}, err
 	case "exact":
 		return store.Exactly(f.key(formExact) + bounded(v)), nil
 	}

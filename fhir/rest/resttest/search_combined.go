@@ -81,6 +81,7 @@ var reverseChains = subject{
 		`{"resourceType":"Observation","id":"b","status":"final","code":{"coding":[{"code":"9999"}]},"subject":{"reference":"Patient/q"}}`,
 		`{"resourceType":"Encounter","id":"e","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/p"}}`,
 		`{"resourceType":"Group","id":"g","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/q"}},{"entity":{"reference":"Patient/r"}}]}`,
+		`{"resourceType":"List","id":"l","status":"current","mode":"working","entry":[{"item":{"reference":"Patient/p"}},{"item":{"reference":"Patient/r"}}]}`,
 		`{"resourceType":"Provenance","id":"v","target":[{"reference":"Observation/b"}],"recorded":"2020-01-01T00:00:00Z","agent":[{"who":{"reference":"Practitioner/x"}}]}`,
 	},
 	found: []found{
@@ -91,6 +92,9 @@ var reverseChains = subject{
 		{"_has with a chain", "Patient?_has:Observation:patient:encounter.class=AMB", "p"},
 		{"a chain to _has", "Observation?patient._has:Group:member:_id=g", "b"},
 		{"_has with a modifier", "Patient?_has:Observation:patient:code:not=1234-5", "q"},
+		{"_list", "Patient?_list=l", "p r"},
+		{"_list with others", "Patient?_list=List/l&_id=r", "r"},
+		{"_list in a chain", "Observation?patient._list=l", "a"},
 		{"several _has are AND", "Patient?_has:Observation:patient:code=9999&_has:Group:member:_id=g", "q"},
 	},
 	refused: []refused{
@@ -99,6 +103,7 @@ var reverseChains = subject{
 		{"no reference", "Patient?_has:Observation:code:code=x", "value", []string{"code"}},
 		{"an unknown parameter", "Patient?_has:Observation:patient:thing=x", "not-supported", []string{"thing"}},
 		{"too few parts", "Patient?_has:Observation:patient=x", "value", []string{"_has"}},
+		{"a functional list", "Patient?_list=$current-problems", "not-supported", []string{"_list"}},
 		{"a reference to other types", "Patient?_has:Provenance:agent.x:y=1", "not-supported", nil},
 	},
 }
