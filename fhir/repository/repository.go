@@ -165,6 +165,10 @@ func (r *Repository) Create(ctx context.Context, t store.Tenant, typ string, res
 	return stored, err
 }
 
+// Absent, as the version that a write expects, expects that there is no such
+// resource.
+const Absent int64 = -1
+
 // Update stores a resource under its id and says whether that made it
 // (update-as-create). A version of 0 expects nothing.
 func (r *Repository) Update(ctx context.Context, t store.Tenant, ref store.Ref, resource []byte, version int64) (store.Document, bool, error) {
@@ -186,8 +190,11 @@ func (r *Repository) Update(ctx context.Context, t store.Tenant, ref store.Ref, 
 }
 
 func expectVersion(version int64) store.Expect {
-	if version == 0 {
+	switch version {
+	case 0:
 		return store.Expect{}
+	case Absent:
+		return store.Absent()
 	}
 	return store.AtVersion(version)
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -96,7 +97,7 @@ func (a *API) update(r *request) error {
 	if err := r.noQuery(); err != nil {
 		return err
 	}
-	version, err := ifMatch(r)
+	version, err := ifMatchOrNone(r)
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,11 @@ func statusOf(created bool) int {
 // preconditionFailed: what fails by If-Match is a 412 (R4 http, concurrency).
 func preconditionFailed(err error, version int64) error {
 	e := outcome.From(err)
-	if version > 0 && e.Status == http.StatusConflict {
+	switch {
+	case e.Status != http.StatusConflict:
+	case version == repository.Absent:
+		return outcome.New(http.StatusPreconditionFailed, outcome.CodeConflict, "There is such a resource already, and If-None-Match: * asks for there to be none.")
+	case version > 0:
 		return outcome.New(http.StatusPreconditionFailed, outcome.CodeConflict, "If-Match names a version that is not the current one. Read the resource again and repeat.")
 	}
 	return err

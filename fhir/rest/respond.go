@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -94,6 +95,19 @@ func ifMatch(r *request) (int64, error) {
 		return 0, outcome.BadRequest(outcome.CodeValue, `If-Match must hold a version: W/"3".`)
 	}
 	return v, nil
+}
+
+// ifMatchOrNone also understands If-None-Match: *, by which an update creates
+// only (RFC 9110 § 13.1.2).
+func ifMatchOrNone(r *request) (int64, error) {
+	version, err := ifMatch(r)
+	switch none := r.GetHeader("If-None-Match"); {
+	case err != nil || none == "":
+		return version, err
+	case none != "*" || version != 0:
+		return 0, outcome.BadRequest(outcome.CodeNotSupported, "With an update, If-None-Match must be * and go without If-Match.")
+	}
+	return repository.Absent, nil
 }
 
 var errVersion = errors.New("not a version")

@@ -113,7 +113,7 @@ func (x *Index) Keys(typ string, resource rawjson.Node, base Base) ([]store.Key,
 		return nil, errNotResource
 	}
 	ex := x.extractors.Get().(*extractor)
-	defer x.extractors.Put(ex)
+	defer x.release(ex, resource)
 	ex.limits(resource)
 	ex.emit.reset()
 	ex.emit.base = base
@@ -129,6 +129,21 @@ func (x *Index) Keys(typ string, resource rawjson.Node, base Base) ([]store.Key,
 }
 
 var errNotResource = errors.New("search: not a resource")
+
+// largeResource is from how many JSON values on the memory of an extraction is
+// not kept.
+const largeResource = 50_000
+
+// release gives the extractor back. It must not keep the resource alive.
+func (x *Index) release(ex *extractor, resource rawjson.Node) {
+	if resource.Document().Len() > largeResource {
+		return
+	}
+	clear(ex.values[:cap(ex.values)])
+	clear(ex.inside[:cap(ex.inside)])
+	ex.emit.base, ex.parts[0].base, ex.parts[1].base = Base{}, Base{}, Base{}
+	x.extractors.Put(ex)
+}
 
 // limits lets the work on a resource grow with its size: a CodeSystem may
 // well have more concepts than FHIRPath's default allows.

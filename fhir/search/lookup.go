@@ -97,7 +97,7 @@ func (x *Index) References(inc Include, typ string, resource rawjson.Node, base 
 		return nil, errNotResource
 	}
 	ex := x.extractors.Get().(*extractor)
-	defer x.extractors.Put(ex)
+	defer x.release(ex, resource)
 	ex.limits(resource)
 	var refs []store.Ref
 	for _, p := range t.parameters {

@@ -100,6 +100,9 @@ func update(s *Server) {
 	s.Do("PUT", "Patient/absent", `{"resourceType":"Patient","id":"absent"}`, "If-Match", `W/"1"`).
 		WantOutcome(http.StatusPreconditionFailed, "conflict")
 	s.Get("Patient/absent").Want(http.StatusNotFound)
+	s.Do("PUT", "Patient/p", third, "If-None-Match", "*").WantOutcome(http.StatusPreconditionFailed, "conflict", "If-None-Match")
+	s.Do("PUT", "Patient/p", third, "If-None-Match", `W/"1"`).WantOutcome(http.StatusBadRequest, "not-supported", "If-None-Match")
+	s.Do("PUT", "Patient/fresh", `{"resourceType":"Patient","id":"fresh"}`, "If-None-Match", "*").Want(http.StatusCreated)
 }
 
 func remove(s *Server) {
