@@ -126,6 +126,20 @@ func (b *book) takeOpen() []*unit {
 	return out
 }
 
+func (b *book) count(f fate) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.counts[f]
+}
+
+// more reports whether at least n writes were acknowledged.
+func (b *book) more(n int) error {
+	if got := b.count(acknowledged); got < n {
+		return fmt.Errorf("%d acknowledged of %d", got, n)
+	}
+	return nil
+}
+
 func (b *book) summary() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

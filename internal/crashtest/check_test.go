@@ -35,6 +35,10 @@ type checker struct {
 	// history has all versions in the order of the log, oldest first.
 	history []*version
 	of      map[string][]*version // a resource's, in order
+	// unfinished: records of messages may lack their end. A message is
+	// acknowledged once it is committed, also when the store is not there any
+	// more to note that.
+	unfinished bool
 }
 
 func newChecker(t *testing.T, b *book) *checker {
@@ -382,7 +386,7 @@ func (k *checker) records(units []*unit) {
 			continue
 		}
 		var m struct{ Status string }
-		if k.get(admin+"/messages/"+u.record, &m); m.Status != "SUCCEEDED" {
+		if k.get(admin+"/messages/"+u.record, &m); m.Status != "SUCCEEDED" && !k.unfinished {
 			k.t.Errorf("a message was acknowledged, and its record says %q", m.Status)
 		}
 	}

@@ -106,13 +106,13 @@ func (g *game) play(n int) {
 	g.checker = newChecker(g.t, g.load.book)
 	start := time.Now()
 	for _, i := range g.instances {
-		g.t.Cleanup(i.kill)
 		i.start()
 	}
 	g.load.transactions = takesTransactions(g.t, g.instances[0].url)
 	if !g.load.transactions {
 		g.t.Log("this server takes no transactions: none were tried")
 	}
+	g.load.seedShared(g.instances[0].url)
 	for round := 1; g.killed < n; round++ {
 		g.round()
 		g.checker.check(g.instances[0].url, round%everyRounds == 0)

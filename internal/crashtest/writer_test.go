@@ -38,6 +38,20 @@ func newLoad(t *testing.T) *load {
 	return l
 }
 
+// seedShared makes the shared resources.
+func (l *load) seedShared(url string) {
+	l.t.Helper()
+	w := &writer{load: l, c: newClient(url), random: rand.New(rand.NewPCG(1, 1))}
+	defer w.c.close()
+	for _, ref := range l.shared {
+		u, x := w.one(ref, anyVersion)
+		a, err := w.c.send(l.t.Context(), http.MethodPut, base+"/"+ref, x.body)
+		if err = w.settle(u, x, a, err); err != nil || x.fate != acknowledged {
+			l.t.Fatalf("the first write got status %d, %v: %.300s", a.status, err, a.body)
+		}
+	}
+}
+
 // writer writes to one instance, one request after the other.
 type writer struct {
 	*load
@@ -193,14 +207,10 @@ func (w *writer) contend(ctx context.Context) error {
 	if err != nil || a.status >= http.StatusInternalServerError {
 		return err
 	}
-	if a.status == http.StatusNotFound {
-		u, x := w.one(ref, anyVersion)
-		a, err := w.c.send(ctx, http.MethodPut, base+"/"+ref, x.body)
-		return w.settle(u, x, a, err)
-	}
 	version := a.version()
 	if a.status != http.StatusOK || version < 1 || refInBody(a.body) != ref {
 		w.t.Errorf("a read of %s was answered with status %d, version %d", ref, a.status, version)
+		return nil
 	}
 	u, x := w.one(ref, version)
 	a, err = w.c.send(ctx, http.MethodPut, base+"/"+ref, x.body, "If-Match", etag(version))

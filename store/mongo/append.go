@@ -20,6 +20,9 @@ const (
 	// time somebody else wins, so this many in a row mean that something is
 	// wrong with the server, not with luck.
 	maxLost = 40
+	// commitRounds is how many round trips a commit whose caller has set no
+	// deadline may wait for before it ends as if that had set one.
+	commitRounds = 4
 	// applyPatience is how long applying a commit may take, which is at most
 	// a bulk write of the largest commit.
 	applyPatience = 2 * time.Minute
@@ -42,7 +45,17 @@ func (e *engine) Commit(ctx context.Context, t store.Tenant, c store.Commit) (st
 	if err != nil {
 		return store.Entry{}, err
 	}
-	return e.ledger(s).pipeline.Do(ctx, c)
+	if _, bounded := ctx.Deadline(); !bounded {
+		// A server that is frozen must not collect waiting callers for ever.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, commitRounds*e.bounds.patience)
+		defer cancel()
+	}
+	entry, err := e.ledger(s).pipeline.Do(ctx, c)
+	if err != nil && errors.Is(err, ctx.Err()) {
+		return entry, fmt.Errorf("store/mongo: the outcome of a commit is unknown: %w", err)
+	}
+	return entry, err
 }
 
 // append is the pipeline's Append.

@@ -32,7 +32,8 @@ type Options struct {
 	//     not find what it just wrote. Commits, guards and the log go by the
 	//     primary in any case.
 	//   - timeoutMS: how long one round trip may take; 30 s if it says
-	//     nothing.
+	//     nothing. A commit whose context has no deadline gets one of four
+	//     times that.
 	//
 	// readConcernLevel is not followed: it follows from w.
 	URI string
