@@ -110,7 +110,7 @@ func (q *queue) record(ctx context.Context, entry store.Entry, event Event) (tr 
 		case errors.Is(err, store.ErrNotFound):
 			// Records are made in order: none behind this one, unless an
 			// earlier round had come further.
-			q.fresh, err = q.position.Round == 0, nil
+			q.fresh = q.position.Round == 0
 		default:
 			return tr, 0, false, err
 		}

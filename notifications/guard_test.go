@@ -3,6 +3,7 @@ package notifications
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"strings"
@@ -151,7 +152,7 @@ func TestDestination_Validate(t *testing.T) {
 		c.change(&d)
 		err := d.Validate(c.rules)
 		field := ""
-		if f, ok := err.(*FieldError); ok {
+		if f, ok := errors.AsType[*FieldError](err); ok {
 			field = f.Field
 		}
 		if field != c.field || (err == nil) != (c.field == "") {

@@ -64,7 +64,7 @@ func (r *Registry) move(ctx context.Context, t store.Tenant, id string, change f
 		if err := change(&p, err == nil); err != nil {
 			return err
 		}
-		_, err = put(ctx, r.items, t, kindPosition, id, p, version)
+		err = put(ctx, r.items, t, kindPosition, id, p, version)
 		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}

@@ -63,8 +63,7 @@ func (r *Registry) Destinations(ctx context.Context, t store.Tenant) ([]Destinat
 // PutDestination writes a destination whole.
 func (r *Registry) PutDestination(ctx context.Context, t store.Tenant, d Destination) error {
 	defer r.signal()
-	_, err := put(ctx, r.items, t, kindDestination, d.ID, d, store.ItemAny)
-	return err
+	return put(ctx, r.items, t, kindDestination, d.ID, d, store.ItemAny)
 }
 
 // DeleteDestination removes a destination that no subscription leads to.
@@ -96,7 +95,7 @@ func (r *Registry) Subscriptions(ctx context.Context, t store.Tenant) ([]Subscri
 // log as it is now. Status follows from Paused: one that is paused and was
 // switched off stays off, one that is not paused is active.
 func (r *Registry) PutSubscription(ctx context.Context, t store.Tenant, s Subscription, head int64) error {
-	_, err := r.edit(ctx, t, s.ID, func(old *Subscription, exists bool) error {
+	return r.edit(ctx, t, s.ID, func(old *Subscription, exists bool) error {
 		if !exists {
 			if head == 0 && s.Revision > 0 {
 				// Read, changed and deleted meanwhile: as a new one it would
@@ -120,49 +119,46 @@ func (r *Registry) PutSubscription(ctx context.Context, t store.Tenant, s Subscr
 		}
 		return nil
 	})
-	return err
 }
 
 // switchOff stops a subscription because its endpoint wants no more.
 func (r *Registry) switchOff(ctx context.Context, t store.Tenant, id, reason string) error {
-	_, err := r.edit(ctx, t, id, func(s *Subscription, exists bool) error {
+	return r.edit(ctx, t, id, func(s *Subscription, exists bool) error {
 		if !exists {
 			return store.ErrNotFound
 		}
 		s.Paused, s.Status, s.Reason = true, Off, reason
 		return nil
 	})
-	return err
 }
 
 // touch makes the subscription's queue, wherever it runs, read again where it
 // stands.
 func (r *Registry) touch(ctx context.Context, t store.Tenant, id string) error {
-	_, err := r.edit(ctx, t, id, func(_ *Subscription, exists bool) error {
+	return r.edit(ctx, t, id, func(_ *Subscription, exists bool) error {
 		if !exists {
 			return store.ErrNotFound
 		}
 		return nil
 	})
-	return err
 }
 
 // edit changes a subscription by compare-and-set, so that what two instances
 // say of it at once (switched off here, renamed there) is both kept.
-func (r *Registry) edit(ctx context.Context, t store.Tenant, id string, change func(s *Subscription, exists bool) error) (Subscription, error) {
+func (r *Registry) edit(ctx context.Context, t store.Tenant, id string, change func(s *Subscription, exists bool) error) error {
 	defer r.signal()
 	for {
 		s, version, err := getVersion[Subscription](ctx, r.items, t, kindSubscription, id)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return s, err
+			return err
 		}
 		if err := change(&s, err == nil); err != nil {
-			return s, fmt.Errorf("%s: %w", kindSubscription, err)
+			return fmt.Errorf("%s: %w", kindSubscription, err)
 		}
 		s.Revision++
-		_, err = put(ctx, r.items, t, kindSubscription, id, s, version)
+		err = put(ctx, r.items, t, kindSubscription, id, s, version)
 		if !errors.Is(err, store.ErrConflict) {
-			return s, err
+			return err
 		}
 	}
 }
@@ -227,14 +223,14 @@ func list[T any](ctx context.Context, items store.Items, t store.Tenant, kind st
 	}
 }
 
-func put(ctx context.Context, items store.Items, t store.Tenant, kind, id string, v any, expect int64) (version int64, err error) {
+func put(ctx context.Context, items store.Items, t store.Tenant, kind, id string, v any, expect int64) error {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	it, err := items.PutItem(ctx, t, store.Item{Kind: kind, ID: id, Body: b}, expect)
+	_, err = items.PutItem(ctx, t, store.Item{Kind: kind, ID: id, Body: b}, expect)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", kind, err)
+		return fmt.Errorf("%s: %w", kind, err)
 	}
-	return it.Version, nil
+	return nil
 }
