@@ -8,31 +8,29 @@ import (
 	crpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/fhirfacade/fhirfacade/mapping/fhirjson"
 )
 
 func valueOf(m proto.Message) protoreflect.Value {
 	return protoreflect.ValueOfMessage(m.ProtoReflect())
 }
 
-// The marshallers have no state beyond their settings, and building them takes
-// time; they are made at first use.
-var (
-	marshaller = sync.OnceValues(func() (*jsonformat.Marshaller, error) {
-		return jsonformat.NewMarshaller(false, "", "", fhirversion.R4)
-	})
-	unmarshaller = sync.OnceValues(func() (*jsonformat.Unmarshaller, error) {
-		return jsonformat.NewUnmarshaller("UTC", fhirversion.R4)
-	})
-)
+// unmarshaller has no state beyond its settings, and building it takes time;
+// it is made at first use.
+var unmarshaller = sync.OnceValues(func() (*jsonformat.Unmarshaller, error) {
+	return jsonformat.NewUnmarshaller("UTC", fhirversion.R4)
+})
 
 // MarshalResource writes a resource as FHIR JSON. Dates keep their precision
 // and their offset.
 func MarshalResource(c *crpb.ContainedResource) ([]byte, error) {
-	m, err := marshaller()
-	if err != nil {
-		return nil, err
-	}
-	return m.Marshal(c)
+	return AppendResource(make([]byte, 0, 1024), c)
+}
+
+// AppendResource appends a resource as FHIR JSON.
+func AppendResource(dst []byte, c *crpb.ContainedResource) ([]byte, error) {
+	return fhirjson.Append(dst, c)
 }
 
 // UnmarshalResource reads a resource from FHIR JSON. It refuses what R4's

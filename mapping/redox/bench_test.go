@@ -75,3 +75,21 @@ func BenchmarkMarshalFHIR(b *testing.B) {
 		}
 	}
 }
+
+// mapOnce appends the JSON of all resources of a message.
+func mapOnce(b *testing.B, data, out []byte) []byte {
+	m, err := Parse(data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := m.ToFHIR(testOptions)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, e := range f.Entries {
+		if out, err = mapping.AppendResource(out, e.Resource); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return out
+}
