@@ -50,6 +50,12 @@ func TestExamplesRoundTrip(t *testing.T) {
 			continue
 		}
 		stored++
+		// What is sent of a part of it is a resource, too.
+		for _, subset := range []string{"_summary=true", "_summary=text", "_summary=data", "_elements=id"} {
+			for _, issue := range conformance.ValidateStructure(s.Get(path + "?" + subset).Want(http.StatusOK).Body) {
+				t.Errorf("%s with %s: %s: %s", name, subset, issue.Expression, issue.Diagnostics)
+			}
+		}
 		same(t, name, doc, s.Get(path).Want(http.StatusOK).Body)
 		keys, err := index.Keys(typ, doc.Root(), search.Base{Definitions: conformance.R4()})
 		if err != nil {

@@ -37,7 +37,8 @@ type reducer struct {
 	dropped bool
 }
 
-func (r *reducer) object(n rawjson.Node, typ string, root bool) {
+// object writes an object and says whether anything of it is left.
+func (r *reducer) object(n rawjson.Node, typ string, root bool) bool {
 	r.out = append(r.out, '{')
 	first := true
 	for m := range n.Members() {
@@ -47,21 +48,26 @@ func (r *reducer) object(n rawjson.Node, typ string, root bool) {
 			r.dropped = true
 			continue
 		}
+		start := len(r.out)
 		if !first {
 			r.out = append(r.out, ',')
 		}
-		first = false
 		r.out = append(append(append(r.out, '"'), m.RawName()...), `":`...)
 		switch {
 		case root && name == "meta":
 			r.meta(m)
 		case r.s.Summary == "true" && element != nil && len(element.Types) == 1 && strings.Contains(element.Types[0], "."):
-			r.backbone(m, element.Types[0])
+			if !r.backbone(m, element.Types[0]) {
+				r.out = r.out[:start]
+				continue
+			}
 		default:
 			r.out = append(r.out, m.Raw()...)
 		}
+		first = false
 	}
 	r.out = append(r.out, '}')
+	return !first
 }
 
 // wants decides about a member. Below the root, ids and extensions belong to
@@ -83,25 +89,31 @@ func (r *reducer) element(typ, name string) *conformance.Element {
 	return nil
 }
 
-// backbone reduces the elements that a resource defines in place.
-func (r *reducer) backbone(n rawjson.Node, typ string) {
+// backbone reduces the elements that a resource defines in place. What has
+// nothing left goes: FHIR has no empty objects and arrays.
+func (r *reducer) backbone(n rawjson.Node, typ string) bool {
 	switch n.Kind() {
 	case rawjson.KindArray:
 		r.out = append(r.out, '[')
-		i := 0
+		some := false
 		for el := range n.Elements() {
-			if i > 0 {
+			start := len(r.out)
+			if some {
 				r.out = append(r.out, ',')
 			}
-			i++
-			r.backbone(el, typ)
+			if r.backbone(el, typ) {
+				some = true
+			} else {
+				r.out = r.out[:start]
+			}
 		}
 		r.out = append(r.out, ']')
+		return some
 	case rawjson.KindObject:
-		r.object(n, typ, false)
-	default:
-		r.out = append(r.out, n.Raw()...)
+		return r.object(n, typ, false)
 	}
+	r.out = append(r.out, n.Raw()...)
+	return true
 }
 
 // meta adds the tag. Every stored resource has a meta with members.

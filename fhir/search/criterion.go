@@ -19,10 +19,10 @@ const maxDepth = 8
 // parameter, a chain or a reverse chain.
 func (p *parser) criterion(typ string, number uint16, name, value string) (store.Clause, error) {
 	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
-		return p.has(rest, value)
+		return p.has(typ, rest, value)
 	}
 	if name == "_list" {
-		return p.list(value)
+		return p.list(typ, value)
 	}
 	head, chain, chained := strings.Cut(name, ".")
 	code, modifier, modified := strings.Cut(head, ":")
@@ -200,7 +200,7 @@ func (p *parser) chain(number uint16, sp *conformance.SearchParameter, target, r
 
 // has: R4 search, reverse chaining. "_has:Observation:patient:code=x" selects what
 // an Observation with code=x refers to as its patient.
-func (p *parser) has(rest, value string) (store.Clause, error) {
+func (p *parser) has(typ, rest, value string) (store.Clause, error) {
 	defer p.surface()
 	if err := p.deeper(); err != nil {
 		return nil, err
@@ -220,6 +220,9 @@ func (p *parser) has(rest, value string) (store.Clause, error) {
 	if sp.Type != conformance.SearchReference {
 		return nil, outcome.BadRequest(outcome.CodeValue, "_has names %s, which is not a reference parameter of %s.", sp.Code, parts[0])
 	}
+	if !slices.Contains(p.targets(sp), typ) {
+		return nil, unsupported(outcome.BadRequest(outcome.CodeValue, "_has: %s of %s does not refer to %s.", sp.Code, parts[0], typ))
+	}
 	c, err := p.criterion(parts[0], number, parts[2], value)
 	if err != nil {
 		return nil, err
@@ -231,11 +234,11 @@ func (p *parser) has(rest, value string) (store.Clause, error) {
 }
 
 // list: R4 search, _list: what the entries of a List refer to.
-func (p *parser) list(value string) (store.Clause, error) {
+func (p *parser) list(typ, value string) (store.Clause, error) {
 	if strings.HasPrefix(value, "$") {
 		return nil, outcome.BadRequest(outcome.CodeNotSupported, "_list takes the id of a List here, and no functional list.")
 	}
-	return p.has("List:item:_id", strings.TrimPrefix(value, "List/"))
+	return p.has(typ, "List:item:_id", strings.TrimPrefix(value, "List/"))
 }
 
 // targets are the types that a reference parameter may lead to.

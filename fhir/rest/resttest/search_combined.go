@@ -103,6 +103,7 @@ var reverseChains = subject{
 		{"no reference", "Patient?_has:Observation:code:code=x", "value", []string{"code"}},
 		{"an unknown parameter", "Patient?_has:Observation:patient:thing=x", "not-supported", []string{"thing"}},
 		{"too few parts", "Patient?_has:Observation:patient=x", "value", []string{"_has"}},
+		{"a reference that leads elsewhere", "Organization?_has:Observation:patient:code=x", "value", []string{"Organization"}},
 		{"a functional list", "Patient?_list=$current-problems", "not-supported", []string{"_list"}},
 		{"a reference to other types", "Patient?_has:Provenance:agent.x:y=1", "not-supported", nil},
 	},

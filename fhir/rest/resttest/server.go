@@ -70,7 +70,9 @@ type Server struct {
 	Clock        *Clock
 	Store        store.Store
 	Repository   *repository.Repository
-	client       *http.Client
+	// Handler is what is served.
+	Handler http.Handler
+	client  *http.Client
 }
 
 // Serve starts an API on a new store.
@@ -82,7 +84,7 @@ func Serve(t testing.TB, open Open) *Server {
 	engine := gin.New()
 	server := httptest.NewServer(engine)
 	t.Cleanup(server.Close)
-	s.Origin = server.URL
+	s.Origin, s.Handler = server.URL, engine
 	s.client = server.Client()
 	definitions := conformance.R4()
 	s.Repository = repository.New(repository.Options{
