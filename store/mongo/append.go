@@ -283,8 +283,8 @@ func (e *engine) write(ctx context.Context, models []mongo.WriteModel) error {
 		if err == nil {
 			return nil
 		}
-		bulk, ok := err.(mongo.BulkWriteException)
-		if !ok || bulk.WriteConcernError != nil || len(bulk.WriteErrors) == 0 {
+		var bulk mongo.BulkWriteException
+		if !errors.As(err, &bulk) || bulk.WriteConcernError != nil || len(bulk.WriteErrors) == 0 {
 			return wrap(ctx, err)
 		}
 		for _, w := range bulk.WriteErrors {

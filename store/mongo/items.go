@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -73,7 +74,7 @@ func (e *engine) GetItem(ctx context.Context, t store.Tenant, kind, id string) (
 	}
 	var row itemRow
 	err = e.items.FindOne(ctx, bson.D{{Key: "_id", Value: s.itemID(kind, id)}}).Decode(&row)
-	if err == mongo.ErrNoDocuments || err == nil && row.Expires <= e.now() {
+	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && row.Expires <= e.now() {
 		return store.Item{}, store.ErrNotFound
 	}
 	if err != nil {
@@ -178,7 +179,7 @@ func (e *engine) itemConflict(ctx context.Context, t store.Tenant, kind, id stri
 	switch it, err := e.GetItem(ctx, t, kind, id); {
 	case err == nil:
 		conflict.Current = it.Version
-	case err != store.ErrNotFound:
+	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
 	return conflict

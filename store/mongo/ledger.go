@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -102,7 +103,7 @@ func (l *ledger) newest(ctx context.Context) (logRow, bool, error) {
 	err := l.e.log.FindOne(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: l.prefix}, {Key: "$lt", Value: l.end()}}}},
 		options.FindOne().SetSort(bson.D{{Key: "_id", Value: -1}}).SetProjection(bson.D{{Key: "z", Value: 1}, {Key: "d", Value: 1}, {Key: "u", Value: 1}}),
 	).Decode(&row)
-	if err == mongo.ErrNoDocuments {
+	if errors.Is(err, mongo.ErrNoDocuments) {
 		return row, false, nil
 	}
 	return row, err == nil, wrap(ctx, err)
@@ -193,7 +194,7 @@ func (l *ledger) applyRow(ctx context.Context, row *logRow) error {
 	for chunk := range row.Chunks {
 		var piece chunkRow
 		err := l.e.spill.FindOne(ctx, bson.D{{Key: "_id", Value: l.spillID(row.Commit, chunk)}}).Decode(&piece)
-		if err == mongo.ErrNoDocuments {
+		if errors.Is(err, mongo.ErrNoDocuments) {
 			// Whoever settles a batch removes its chunks after that.
 			return l.expectSettled(ctx, row.ID)
 		}

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -18,7 +19,7 @@ func (e *engine) Get(ctx context.Context, t store.Tenant, ref store.Ref) (store.
 	}
 	var row docRow
 	err = e.reads.FindOne(ctx, bson.D{{Key: "_id", Value: s.docID(ref)}}, options.FindOne().SetProjection(noKeys)).Decode(&row)
-	if err == mongo.ErrNoDocuments {
+	if errors.Is(err, mongo.ErrNoDocuments) {
 		return store.Document{}, store.ErrNotFound
 	}
 	if err != nil {

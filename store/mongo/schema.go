@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -51,7 +52,7 @@ func upgrade(ctx context.Context, db *mongo.Database) error {
 	}
 	meta, id := db.Collection(colMeta), bson.D{{Key: "_id", Value: "layout"}}
 	err := meta.FindOne(ctx, id).Decode(&row)
-	if err != nil && err != mongo.ErrNoDocuments {
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
 		return connectError(ctx, err)
 	}
 	found := max(row.Version, 1)
