@@ -115,19 +115,29 @@ func (g *game) play(n int) {
 	g.load.seedShared(g.instances[0].url)
 	for round := 1; g.killed < n; round++ {
 		g.round()
-		g.checker.check(g.instances[0].url, round%everyRounds == 0)
 		if round%everyRounds == 0 || g.killed >= n {
+			g.everything()
 			g.t.Logf("%d kills in %.0f s: %s; %d versions", g.killed, time.Since(start).Seconds(), g.load.book.summary(), len(g.checker.history))
+		} else {
+			g.checker.check(g.instances[0].url, false)
 		}
 		if g.t.Failed() {
 			g.t.Fatalf("after kill %d; the program's last words: %.2000s", g.killed, g.instances[0].log)
 		}
 	}
+}
+
+// everything checks all that was ever written, by the API and in the store
+// itself, for which all instances must die.
+func (g *game) everything() {
 	g.checker.check(g.instances[0].url, true)
 	for _, i := range g.instances {
 		i.kill()
 	}
 	g.direct(g.checker.checkLog)
+	for _, i := range g.instances {
+		i.start()
+	}
 }
 
 // writers is how many write to each instance.
