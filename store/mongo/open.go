@@ -172,7 +172,7 @@ func (e *engine) prepare(ctx context.Context) error {
 		return err
 	}
 	e.streams, e.walks, e.sharded = d.Kind == ReplicaSet || d.Kind == ShardedCluster, d.Genuine, d.Kind == ShardedCluster
-	return upgrade(ctx, e.db)
+	return upgrade(ctx, e.db, d)
 }
 
 // enter begins a call.

@@ -35,7 +35,7 @@ func Prepare(ctx context.Context, opts Options, shard bool) (Report, error) {
 		return r, err
 	}
 	db := c.Database(opts.Database)
-	if err := upgrade(ctx, db); err != nil {
+	if err := upgrade(ctx, db, r.Server); err != nil {
 		return r, err
 	}
 	if shard {

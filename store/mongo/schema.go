@@ -19,19 +19,29 @@ import (
 // migration makes version n+1 of version n, n being its place from 1.
 type migration struct {
 	what string
-	run  func(ctx context.Context, db *mongo.Database) error
+	run  func(ctx context.Context, db *mongo.Database, server Description) error
 }
 
 func migrations() []migration {
 	return []migration{
-		{"let no payload expire: it may still be needed", func(ctx context.Context, db *mongo.Database) error {
-			err := db.Collection(colSpill).Indexes().DropOne(ctx, "d_1")
-			if code, _ := serverCode(err); code == 26 || code == 27 { // no such collection, no such index
+		{"let no payload expire: it may still be needed", func(ctx context.Context, db *mongo.Database, _ Description) error {
+			return dropIndex(ctx, db.Collection(colSpill), "d_1")
+		}},
+		{"index keys without numbers where these are of no use", func(ctx context.Context, db *mongo.Database, server Description) error {
+			if server.Genuine {
 				return nil
 			}
-			return err
+			return dropIndex(ctx, db.Collection(colDocs), "k_1_n_1")
 		}},
 	}
+}
+
+func dropIndex(ctx context.Context, c *mongo.Collection, name string) error {
+	err := c.Indexes().DropOne(ctx, name)
+	if code, _ := serverCode(err); code == 26 || code == 27 { // no such collection, no such index
+		return nil
+	}
+	return err
 }
 
 // layoutVersion is the version that this program writes. Version 1 had no
@@ -44,7 +54,7 @@ const indexTime = 6 * time.Hour
 
 // upgrade brings the database to the version of this program, and makes what
 // is missing of indexes.
-func upgrade(ctx context.Context, db *mongo.Database) error {
+func upgrade(ctx context.Context, db *mongo.Database, server Description) error {
 	ctx, cancel := context.WithTimeout(ctx, indexTime)
 	defer cancel()
 	var row struct {
@@ -60,11 +70,11 @@ func upgrade(ctx context.Context, db *mongo.Database) error {
 		return fmt.Errorf("store/mongo: the database has layout version %d, made by a newer program; this one knows up to %d: use the newer one", found, layoutVersion())
 	}
 	for _, step := range migrations()[found-1:] {
-		if err := step.run(ctx, db); err != nil {
+		if err := step.run(ctx, db, server); err != nil {
 			return fmt.Errorf("store/mongo: bringing the database forward (%s): %w", step.what, wrap(ctx, err))
 		}
 	}
-	if err := createIndexes(ctx, db); err != nil {
+	if err := createIndexes(ctx, db, server); err != nil {
 		return fmt.Errorf("store/mongo: creating indexes: %w", connectError(ctx, err))
 	}
 	if row.Version == layoutVersion() {
