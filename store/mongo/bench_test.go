@@ -271,3 +271,41 @@ func TestBytesPerResource(t *testing.T) {
 	}
 	t.Logf("in all %.0f bytes a resource, %.2f of its JSON", total/float64(n), total/float64(json))
 }
+
+// BenchmarkRanges asks for a page of 20 by several ranges.
+func BenchmarkRanges(b *testing.B) {
+	e := openTest(b, testOptions(b))
+	const documents = 10_000
+	for at := 0; at < documents; at += 500 {
+		var c store.Commit
+		for n := range 500 {
+			c.Changes = append(c.Changes, benchmarkDocument(at+n))
+		}
+		if _, err := e.Commit(b.Context(), tenant, c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	dates := func(from, n int) store.Range {
+		return store.Range{From: fmt.Sprintf("date=%09d", from), To: fmt.Sprintf("date=%09d", from+n)}
+	}
+	narrow := store.Or{dates(500, 20), dates(7000, 20)}
+	for _, c := range []struct {
+		name  string
+		query store.Query
+	}{
+		{"one", store.Query{Where: dates(500, 20), Limit: 20}},
+		{"two", store.Query{Where: narrow, Limit: 20}},
+		{"four", store.Query{Where: store.Or{dates(500, 20), dates(7000, 20), dates(3000, 10), dates(9000, 5)}, Limit: 20}},
+		{"two wide", store.Query{Where: store.Or{dates(500, 3000), dates(6000, 2000)}, Limit: 20}},
+		{"two and a common key", store.Query{Where: store.And{store.Exactly("type"), narrow}, Limit: 20}},
+		{"two counted", store.Query{Where: narrow, Count: true}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := e.Search(b.Context(), tenant, c.query); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
