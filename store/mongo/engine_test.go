@@ -73,6 +73,9 @@ func TestContract(t *testing.T) {
 }
 
 func TestLargeBodies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("bodies of 15 MB take a server minutes beside the race detector; run without -short")
+	}
 	storetest.RunLarge(t, func(t *testing.T) store.Store {
 		opts := testOptions(t)
 		opts.MaxBody = storetest.LargeBody
