@@ -45,7 +45,7 @@ type Exchange struct {
 
 // New makes an exchange.
 func New(o Options) *Exchange {
-	return &Exchange{o: o, sources: Sources{o.Store}, messages: Messages{o.Store, o.Now}}
+	return &Exchange{o: o, sources: Sources{o.Store}, messages: Messages{o.Store, o.Store, o.Now}}
 }
 
 // Sources are the exchange's sources.

@@ -1,12 +1,12 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/fhirfacade/fhirfacade/mapping"
 	"github.com/fhirfacade/fhirfacade/mapping/redox"
@@ -31,32 +31,29 @@ func (x *Exchange) Ingest(ctx context.Context, t store.Tenant, src Source, raw [
 		ID: x.o.NewID(), ReceivedAt: x.o.Now().UTC(), Direction: Inbound, Status: notifications.Pending,
 		Source: src.ID, SourceName: src.Name, Bytes: len(raw),
 	}}
-	var parseErr error
-	if rc.Parsed, parseErr = redox.Parse(raw); rc.Parsed != nil {
-		rc.Message.DataModel, rc.Message.EventType = rc.Parsed.DataModel, rc.Parsed.EventType
+	parsed, err := redox.Parse(raw)
+	if parsed != nil {
+		rc.Parsed, rc.Message.DataModel, rc.Message.EventType = parsed, parsed.DataModel, parsed.EventType
 	}
-	if err := x.messages.Receive(ctx, t, rc.Message, raw); err != nil {
-		return rc, failureOf(err)
+	if err == nil {
+		err = x.commit(ctx, t, src, &rc, raw)
 	}
-	if parseErr != nil {
-		return rc, x.refuse(ctx, t, &rc.Message, parseErr)
-	}
-	if err := x.commit(ctx, t, src, &rc); err != nil {
-		return rc, x.refuse(ctx, t, &rc.Message, err)
+	if err != nil {
+		f, logged := x.refuse(ctx, t, &rc.Message, raw, err)
+		if !logged && f.Permanent() {
+			// The source must send again what the log does not have.
+			f = failureOf(store.ErrUnavailable)
+		}
+		return rc, f
 	}
 	rc.Message.Status = notifications.Succeeded
 	x.count(rc.Message)
-	// The commit stands: that its record cannot be completed must not make the
-	// source send it again.
-	if err := x.messages.Put(ctx, t, rc.Message); err != nil {
-		x.o.Logger.ErrorContext(ctx, "message record not completed", "tenant", t, "message", rc.Message.ID, "error", err)
-	}
 	return rc, nil
 }
 
 // refuse records why a message failed.
-func (x *Exchange) refuse(ctx context.Context, t store.Tenant, m *Message, cause error) *Failure {
-	f := failureOf(cause)
+func (x *Exchange) refuse(ctx context.Context, t store.Tenant, m *Message, text []byte, cause error) (f *Failure, logged bool) {
+	f = failureOf(cause)
 	m.Status, m.Errors = notifications.Failed, f.Errors
 	x.count(*m)
 	log := x.o.Logger.With("tenant", t, "message", m.ID, "dataModel", m.DataModel, "eventType", m.EventType)
@@ -66,17 +63,18 @@ func (x *Exchange) refuse(ctx context.Context, t store.Tenant, m *Message, cause
 		log.ErrorContext(ctx, "message failed", "status", f.Status, "error", f.cause)
 	}
 	// The client may be gone; the record is written all the same.
-	if err := x.messages.Put(context.WithoutCancel(ctx), t, *m); err != nil {
+	if err := x.messages.Put(context.WithoutCancel(ctx), t, *m, text); err != nil {
 		log.ErrorContext(ctx, "message record not completed", "error", err)
+		return f, false
 	}
-	return f
+	return f, true
 }
 
 // attempts is how often a message is planned anew because someone else
 // changed the same resources meanwhile.
 const attempts = 8
 
-func (x *Exchange) commit(ctx context.Context, t store.Tenant, src Source, rc *Receipt) error {
+func (x *Exchange) commit(ctx context.Context, t store.Tenant, src Source, rc *Receipt, raw []byte) error {
 	options, err := x.options(t, src)
 	if err != nil {
 		return err
@@ -92,6 +90,7 @@ func (x *Exchange) commit(ctx context.Context, t store.Tenant, src Source, rc *R
 	if err := x.route(ctx, t, rc, &event); err != nil {
 		return err
 	}
+	logged := false
 	for range attempts {
 		var p *plan
 		if p, err = x.plan(ctx, t, said); err != nil {
@@ -101,7 +100,19 @@ func (x *Exchange) commit(ctx context.Context, t store.Tenant, src Source, rc *R
 		rc.Message.Resources = p.resources
 		if len(p.changes) == 0 {
 			rc.Message.Warnings = append(rc.Message.Warnings, "The message says nothing that was not known; nothing was changed and nobody is told.")
-			return nil
+			done := rc.Message
+			done.Status, done.After = notifications.Succeeded, 0
+			return x.messages.Put(ctx, t, done, raw)
+		}
+		if !logged {
+			// Before the commit, so that whoever reads the commit finds the text.
+			if rc.Message.After, err = x.o.Store.Head(ctx, t); err != nil {
+				return err
+			}
+			if err = x.messages.Put(ctx, t, rc.Message, raw); err != nil {
+				return err
+			}
+			logged = true
 		}
 		var entry store.Entry
 		entry, err = x.o.Repository.Commit(ctx, t, store.Commit{
@@ -164,20 +175,19 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, said *mapping.Messa
 	if err != nil {
 		return nil, err
 	}
-	references := make([]string, 0, 2*len(said.Entries))
+	names := make(map[string]string, len(said.Entries))
 	for i, e := range said.Entries {
-		references = append(references, `"`+e.FullURL+`"`, `"`+records.of[i].ref.String()+`"`)
+		names[e.FullURL] = records.of[i].ref.String()
 	}
-	rewrite := strings.NewReplacer(references...)
 	texts := map[*record][]byte{}
-	p := &plan{guards: records.guards}
+	p := &plan{}
+	var written []byte
 	for i, e := range said.Entries {
 		r := records.of[i]
-		text, err := mapping.MarshalResource(e.Resource)
-		if err != nil {
+		if written, err = mapping.AppendResource(written[:0], e.Resource); err != nil {
 			return nil, err
 		}
-		text = []byte(rewrite.Replace(string(text)))
+		text := rename(written, names)
 		// Two entries may be the same record: a provider in two roles.
 		base := r.current.Body
 		if earlier, ok := texts[r]; ok {
@@ -200,6 +210,11 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, said *mapping.Messa
 		if err != nil {
 			return nil, err
 		}
+		// Only what changes needs a guard: a record that stays as it is has all
+		// these identifiers already, and whoever looks for them finds it.
+		if g, ok := x.guard(r); ok {
+			p.guards = append(p.guards, g)
+		}
 		expect := store.Absent()
 		if r.current.Version > 0 && !r.current.Deleted {
 			expect = store.AtVersion(r.current.Version)
@@ -212,4 +227,27 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, said *mapping.Messa
 		}
 	}
 	return p, nil
+}
+
+// localName begins the addresses that are local to a message.
+const localName = `"urn:uuid:`
+
+// rename copies a text with the names of the stored records in place of the
+// message's local ones.
+func rename(text []byte, names map[string]string) []byte {
+	out := make([]byte, 0, len(text))
+	for {
+		i := bytes.Index(text, []byte(localName))
+		if i < 0 {
+			return append(out, text...)
+		}
+		out = append(out, text[:i+1]...)
+		text = text[i+1:]
+		if end := bytes.IndexByte(text, '"'); end > 0 {
+			if name, ok := names[string(text[:end])]; ok {
+				out = append(out, name...)
+				text = text[end:]
+			}
+		}
+	}
 }

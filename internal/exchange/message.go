@@ -1,13 +1,17 @@
 package exchange
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/notifications"
 	"github.com/fhirfacade/fhirfacade/store"
-	"github.com/fhirfacade/fhirfacade/store/documents"
 )
 
 // Direction of a message, seen from this server.
@@ -40,6 +44,8 @@ type Message struct {
 	// Resources are those it speaks of, as "Type/id".
 	Resources []string `json:"resources,omitempty"`
 	Bytes     int      `json:"bytes"`
+	// After is where the log ended when a message was still to be committed.
+	After int64 `json:"after,omitempty"`
 }
 
 // Kinds of items of the message log.
@@ -51,31 +57,52 @@ const (
 // messagesKept is how long messages are kept.
 const messagesKept = 30 * 24 * time.Hour
 
-// Messages is the message log. A message's text is kept apart from its
-// record, since it holds patients' data and the record does not.
+// Messages is the message log.
+//
+// A message is one item, written once before its commit: its record and, on
+// the lines below, its text, which the queues need as soon as the commit
+// stands. That the commit came is not written a second time: a record that is
+// PENDING has succeeded when the change log has an entry for it, and settle
+// looks there when somebody reads the record. So nothing can be lost between
+// the two, whenever the process ends. Only what fails, or changes nothing, is
+// written with its final status.
 type Messages struct {
 	items store.Items
+	log   store.Log
 	now   func() time.Time
 }
 
-// Receive puts a message into the log.
-func (l Messages) Receive(ctx context.Context, t store.Tenant, m Message, body []byte) error {
-	_, err := l.items.PutItem(ctx, t, store.Item{
-		Kind: kindMessageBody, ID: m.ID, Body: body, Expires: m.ReceivedAt.Add(messagesKept),
-	}, 0)
+// inRecord is the longest text that is kept in its record's item: a page of
+// the log reads those items whole.
+const inRecord = 32 << 10
+
+// Put writes a message.
+func (l Messages) Put(ctx context.Context, t store.Tenant, m Message, text []byte) error {
+	expires := m.ReceivedAt.Add(messagesKept)
+	body, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	return l.Put(ctx, t, m)
+	if len(text) <= inRecord {
+		body = append(append(body, '\n'), text...)
+	} else {
+		_, err := l.items.PutItem(ctx, t, store.Item{Kind: kindMessageBody, ID: m.ID, Body: text, Expires: expires}, store.ItemAny)
+		if err != nil {
+			return err
+		}
+	}
+	_, err = l.items.PutItem(ctx, t, store.Item{
+		Kind: kindMessage, ID: m.ID, Keys: []store.Key{byTime(m.ReceivedAt)}, Expires: expires, Body: body,
+	}, store.ItemAny)
+	return err
 }
 
-// Put writes a record.
-func (l Messages) Put(ctx context.Context, t store.Tenant, m Message) error {
-	return documents.Put(ctx, l.items, t, store.Item{
-		Kind: kindMessage, ID: m.ID,
-		Keys:    []store.Key{byTime(m.ReceivedAt)},
-		Expires: m.ReceivedAt.Add(messagesKept),
-	}, m, store.ItemAny)
+func decodeMessage(it store.Item) (m Message, text []byte, err error) {
+	head, text, _ := bytes.Cut(it.Body, []byte{'\n'})
+	if err = json.Unmarshal(head, &m); err != nil {
+		return m, nil, fmt.Errorf("%s: %w", it.Kind, err)
+	}
+	return m, text, nil
 }
 
 func byTime(at time.Time) store.Key {
@@ -84,13 +111,31 @@ func byTime(at time.Time) store.Key {
 
 // Get returns a record.
 func (l Messages) Get(ctx context.Context, t store.Tenant, id string) (Message, error) {
-	return documents.Get[Message](ctx, l.items, t, kindMessage, id)
+	m, _, err := l.read(ctx, t, id)
+	if err != nil {
+		return m, err
+	}
+	found := []Message{m}
+	err = l.settle(ctx, t, found)
+	return found[0], err
+}
+
+func (l Messages) read(ctx context.Context, t store.Tenant, id string) (m Message, text []byte, err error) {
+	if store.CheckItem(kindMessage, id, nil) != nil {
+		return m, nil, store.ErrNotFound
+	}
+	it, err := l.items.GetItem(ctx, t, kindMessage, id)
+	if err != nil {
+		return m, nil, err
+	}
+	return decodeMessage(it)
 }
 
 // Body returns a message's text as it was received.
 func (l Messages) Body(ctx context.Context, t store.Tenant, id string) ([]byte, error) {
-	if store.CheckItem(kindMessage, id, nil) != nil {
-		return nil, store.ErrNotFound
+	m, text, err := l.read(ctx, t, id)
+	if err != nil || m.Bytes <= inRecord {
+		return text, err
 	}
 	it, err := l.items.GetItem(ctx, t, kindMessageBody, id)
 	return it.Body, err
@@ -99,5 +144,63 @@ func (l Messages) Body(ctx context.Context, t store.Tenant, id string) ([]byte, 
 // List returns records, newest first, and where the next page begins.
 func (l Messages) List(ctx context.Context, t store.Tenant, after string, limit int) ([]Message, string, error) {
 	r := store.Prefix("t")
-	return documents.Scan[Message](ctx, l.items, t, store.ItemScan{Kind: kindMessage, Range: &r, Reverse: true, After: after, Limit: limit})
+	page, err := l.items.ScanItems(ctx, t, store.ItemScan{Kind: kindMessage, Range: &r, Reverse: true, After: after, Limit: limit})
+	if err != nil {
+		return nil, "", err
+	}
+	found := make([]Message, len(page.Items))
+	for i, it := range page.Items {
+		if found[i], _, err = decodeMessage(it); err != nil {
+			return nil, "", err
+		}
+	}
+	return found, page.Next, l.settle(ctx, t, found)
 }
+
+// settleWindow is how far behind a message's place in the log its commit is
+// looked for: others commit while it waits for its turn, but not that many.
+const settleWindow = 5000
+
+// settle gives those that are PENDING and have been committed their end. One
+// read of the log serves all messages of a time.
+func (l Messages) settle(ctx context.Context, t store.Tenant, found []Message) error {
+	var open []*Message
+	for i := range found {
+		if found[i].Status == notifications.Pending {
+			open = append(open, &found[i])
+		}
+	}
+	slices.SortFunc(open, func(a, b *Message) int { return cmp.Compare(a.After, b.After) })
+	committed := map[string]store.Entry{}
+	at := int64(0)
+	for _, m := range open {
+		at = max(at, m.After)
+		for {
+			if e, ok := committed[m.ID]; ok {
+				event, _ := notifications.EventOf(e)
+				m.Status, m.Seq, m.Resources = notifications.Succeeded, e.Seq, event.Resources
+				break
+			}
+			if at-m.After >= settleWindow {
+				break
+			}
+			entries, err := l.log.ReadLog(ctx, t, at, settlePage)
+			if err != nil {
+				return err
+			}
+			if len(entries) == 0 {
+				break
+			}
+			for _, e := range entries {
+				if event, ok := notifications.EventOf(e); ok && event.Message != "" {
+					committed[event.Message] = e
+				}
+				at = e.Seq
+			}
+		}
+	}
+	return nil
+}
+
+// settlePage is how many entries settle reads at a time.
+const settlePage = 100

@@ -56,23 +56,25 @@ func (x *Exchange) writeback(ctx context.Context, operation string, call rest.Ca
 		f := failureOf(err)
 		m.Errors = f.Errors
 		x.count(m)
-		if logged := x.messages.Receive(ctx, t, m, call.Body); logged != nil {
+		if logged := x.messages.Put(ctx, t, m, call.Body); logged != nil {
 			return 0, nil, logged
 		}
 		return 0, nil, asOutcome(f)
 	}
-	if err := x.messages.Receive(ctx, t, m, body); err != nil {
+	m.Bytes = len(body)
+	if m.After, err = x.o.Store.Head(ctx, t); err != nil {
+		return 0, nil, err
+	}
+	if err := x.messages.Put(ctx, t, m, body); err != nil {
 		return 0, nil, err
 	}
 	ref, err := x.commitTask(ctx, t, &m, event, operation)
 	if err != nil {
-		return 0, nil, asOutcome(x.refuse(ctx, t, &m, err))
+		f, _ := x.refuse(ctx, t, &m, body, err)
+		return 0, nil, asOutcome(f)
 	}
 	m.Status = notifications.Succeeded
 	x.count(m)
-	if err := x.messages.Put(ctx, t, m); err != nil {
-		x.o.Logger.ErrorContext(ctx, "message record not completed", "tenant", t, "message", m.ID, "error", err)
-	}
 	return http.StatusOK, accepted(x.o.NewID(), call.Base, ref, x.o.Now()), nil
 }
 

@@ -54,6 +54,11 @@ func (w *writer) scheduling(body Scheduling) {
 	// The appointment's place among the entries must be known before those
 	// that belong to it.
 	at := w.add(a, entry)
+	if patient >= 0 && len(w.m.Entries[patient].Identifiers) == 0 {
+		// Without an identifier it is the patient of this appointment: sent
+		// again, the message must not make another one.
+		w.m.Entries[patient].Parent, w.m.Entries[patient].Key = at, "patient"
+	}
 
 	w.appointmentTime(&v, a)
 	a.Status = w.appointmentStatus(event, &v, a)
