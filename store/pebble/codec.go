@@ -3,6 +3,7 @@ package pebble
 import (
 	"encoding/binary"
 	"time"
+	"unique"
 
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -45,6 +46,15 @@ func (d *decoder) bytes() []byte {
 
 func (d *decoder) string() string { return string(d.bytes()) }
 
+// intern is b as a string; short ones, which are type names and sources,
+// share their memory with equal ones decoded before.
+func intern(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	return unique.Make(string(b)).Value()
+}
+
 func timeToMillis(t time.Time) int64 { return t.UnixMilli() }
 
 func millisToTime(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
@@ -56,14 +66,31 @@ type made struct {
 	index  int
 }
 
-// A document: method, version, seq, index, time, type, id, body. The method
-// Delete means that there is no body.
+// firstOf, in the first number of a document or of a logged change, says that
+// the document's number is that of this very change, as it is for the first
+// version of each; what can be computed from it is left out.
+const firstOf = 4
+
+func first(m store.Method, isFirst bool) uint64 {
+	if isFirst {
+		return uint64(m) | firstOf
+	}
+	return uint64(m)
+}
+
+// A document: method and firstOf, version, seq and index if not firstOf,
+// time, type, id, body. The method Delete means that there is no body. The id
+// is not packed here: most bodies have it as text, too, and a block's
+// compression needs it but once.
 func encodeDocument(d store.Document, m made) []byte {
 	e := encoder{b: make([]byte, 0, len(d.Body)+len(d.Ref.Type)+len(d.Ref.ID)+32)}
-	e.uint(uint64(m.method))
+	own := d.Number == store.NumberOf(d.Seq, m.index)
+	e.uint(first(m.method, own))
 	e.int(d.Version)
-	e.int(d.Seq)
-	e.uint(uint64(m.index))
+	if !own {
+		e.int(d.Seq)
+		e.uint(uint64(m.index))
+	}
 	e.int(timeToMillis(d.Time))
 	e.string(d.Ref.Type)
 	e.string(d.Ref.ID)
@@ -73,13 +100,16 @@ func encodeDocument(d store.Document, m made) []byte {
 // decodeDocument copies what it takes from v, so v may be a buffer of pebble.
 func decodeDocument(v []byte, number int64, withBody bool) (store.Document, made, error) {
 	d := decoder{b: v}
-	m := made{method: store.Method(d.uint())}
-	doc := store.Document{Number: number}
-	doc.Version = d.int()
-	doc.Seq = d.int()
-	m.index = int(d.uint())
+	how := d.uint()
+	m := made{method: store.Method(how &^ firstOf)}
+	doc := store.Document{Number: number, Version: d.int()}
+	if how&firstOf != 0 {
+		doc.Seq, m.index = number>>indexBits, int(number&(1<<indexBits-1))
+	} else {
+		doc.Seq, m.index = d.int(), int(d.uint())
+	}
 	doc.Time = millisToTime(d.int())
-	doc.Ref.Type = d.string()
+	doc.Ref.Type = intern(d.bytes())
 	doc.Ref.ID = d.string()
 	doc.Deleted = m.method == store.Delete
 	if withBody && !doc.Deleted && d.err == nil {
@@ -127,6 +157,8 @@ type logChange struct {
 	number int64
 }
 
+// A log entry: time, source, event, info, and of each change the method and
+// firstOf, type, packed id, version, and the document's number if not firstOf.
 func encodeEntry(entry store.Entry, writes []store.Write) []byte {
 	e := encoder{}
 	e.int(timeToMillis(entry.Time))
@@ -134,21 +166,28 @@ func encodeEntry(entry store.Entry, writes []store.Write) []byte {
 	e.string(entry.Event)
 	e.string(string(entry.Info))
 	e.uint(uint64(len(writes)))
-	for _, w := range writes {
-		e.uint(uint64(w.Method))
+	var id []byte
+	for i, w := range writes {
+		own := w.Number == store.NumberOf(entry.Seq, i)
+		e.uint(first(w.Method, own))
 		e.string(w.Ref.Type)
-		e.string(w.Ref.ID)
+		id = appendPackedID(id[:0], w.Ref.ID)
+		e.string(string(id))
 		e.int(w.Version)
-		e.int(w.Number)
+		if !own {
+			e.int(w.Number)
+		}
 	}
 	return e.b
 }
 
+// decodeEntry copies what it takes from v. Of a trimmed entry it gives the
+// time and of its changes the numbers and versions.
 func decodeEntry(v []byte, seq int64) (store.Entry, []logChange, error) {
 	d := decoder{b: v}
 	entry := store.Entry{Seq: seq, Time: millisToTime(d.int())}
-	entry.Source = d.string()
-	entry.Event = d.string()
+	entry.Source = intern(d.bytes())
+	entry.Event = intern(d.bytes())
 	if info := d.bytes(); len(info) > 0 {
 		entry.Info = append([]byte(nil), info...)
 	}
@@ -156,15 +195,49 @@ func decodeEntry(v []byte, seq int64) (store.Entry, []logChange, error) {
 	var changes []logChange
 	for i := uint64(0); i < n && d.err == nil; i++ {
 		var c logChange
-		c.Method = store.Method(d.uint())
-		c.Ref.Type = d.string()
-		c.Ref.ID = d.string()
+		how := d.uint()
+		c.Method = store.Method(how &^ firstOf)
+		c.Ref.Type = intern(d.bytes())
+		packed := d.bytes()
 		c.Version = d.int()
-		c.number = d.int()
+		if how&firstOf != 0 {
+			c.number = store.NumberOf(seq, int(i))
+		} else {
+			c.number = d.int()
+		}
+		if d.err == nil && len(packed) > 0 { // empty when trimmed
+			c.Ref.ID, d.err = unpackID(packed)
+		}
 		changes = append(changes, c)
 		entry.Changes = append(entry.Changes, c.EntryChange)
 	}
 	return entry, changes, d.err
+}
+
+// trimEntry leaves of an entry what the tenant's history needs: which
+// versions its changes made, in their order.
+func trimEntry(v []byte, seq int64) ([]byte, error) {
+	entry, changes, err := decodeEntry(v, seq)
+	if err != nil {
+		return nil, err
+	}
+	e := encoder{}
+	e.int(timeToMillis(entry.Time))
+	e.string("")
+	e.string("")
+	e.string("")
+	e.uint(uint64(len(changes)))
+	for i, c := range changes {
+		own := c.number == store.NumberOf(seq, i)
+		e.uint(first(c.Method, own))
+		e.string("")
+		e.string("")
+		e.int(c.Version)
+		if !own {
+			e.int(c.number)
+		}
+	}
+	return e.b, nil
 }
 
 // An item: version, expiry in ms (0 never), keys, body.

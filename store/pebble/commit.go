@@ -98,10 +98,10 @@ func (w *writer) write(o store.Outcome) error {
 			}
 			w.set(versionKey(w.tenant, wr.Number, wr.Replaces), old.document)
 		} else {
-			w.set(nameKey(w.tenant, wr.Ref), binary.BigEndian.AppendUint64(nil, uint64(wr.Number)))
+			w.set(nameKey(w.tenant, wr.Ref), appendNumber(nil, wr.Number))
 		}
 		doc := encodeDocument(store.Document{
-			Ref: wr.Ref, Version: wr.Version, Seq: o.Entry.Seq, Time: o.Entry.Time, Body: wr.Body,
+			Ref: wr.Ref, Number: wr.Number, Version: wr.Version, Seq: o.Entry.Seq, Time: o.Entry.Time, Body: wr.Body,
 		}, made{wr.Method, i})
 		w.set(numberKey(spaceDocument, w.tenant, wr.Number), doc)
 		w.reindex(wr.Number, old.keys, wr.Keys)

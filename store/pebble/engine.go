@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/fhirfacade/fhirfacade/store"
@@ -18,7 +19,7 @@ import (
 
 // layoutVersion is written into a new folder; a folder of another version is
 // refused.
-const layoutVersion = 1
+const layoutVersion = 2
 
 // Options say how a folder is opened.
 type Options struct {
@@ -67,13 +68,24 @@ func Open(dir string, o Options) (*Engine, error) {
 	}
 	cache := pebble.NewCache(o.CacheSize)
 	defer cache.Unref()
-	db, err := pebble.Open(dir, &pebble.Options{
+	po := &pebble.Options{
 		FS:                 vfs.Default,
 		Cache:              cache,
 		MemTableSize:       64 << 20,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             logger{o.Logger},
-	})
+	}
+	po.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionGood })
+	for i := range po.Levels {
+		po.Levels[i].BlockSize = 32 << 10
+		po.Levels[i].IndexBlockSize = 256 << 10
+		if i < 6 {
+			po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		} else {
+			po.Levels[i].FilterPolicy = pebble.NoFilterPolicy
+		}
+	}
+	db, err := pebble.Open(dir, po)
 	if err != nil {
 		return nil, fmt.Errorf("open data folder %s: %w", dir, explain(err))
 	}

@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -137,8 +136,11 @@ func (h *history) ofTenant() error {
 		if err != nil {
 			return wrap(err)
 		}
-		seq := int64(binary.BigEndian.Uint64(it.Key()[len(p):]))
-		_, changes, err := decodeEntry(v, seq)
+		seq, _, err := cutOrdered(it.Key()[len(p):])
+		if err != nil {
+			return err
+		}
+		_, changes, err := decodeEntry(v, int64(seq))
 		if err != nil {
 			return err
 		}

@@ -185,7 +185,7 @@ func (e *Engine) scan(t tenantID, scan store.ItemScan) (store.ItemPage, error) {
 		rest := bytes.Clone(it.Key()[len(p):])
 		id := string(rest)
 		if scan.Range != nil {
-			_, tail, err := cutEscaped(rest)
+			tail, err := cutItemKey(rest)
 			if err != nil {
 				return page, err
 			}
@@ -215,6 +215,5 @@ func (e *Engine) scan(t tenantID, scan store.ItemScan) (store.ItemPage, error) {
 
 // escapedBound is the bound of all index keys whose key is at least k.
 func escapedBound(p []byte, k store.Key) []byte {
-	b := appendEscaped(bytes.Clone(p), k)
-	return b[:len(b)-1]
+	return append(appendEscaped(bytes.Clone(p), k), 0)
 }

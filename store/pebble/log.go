@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"context"
-	"encoding/binary"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -37,7 +36,11 @@ func (e *Engine) ReadLog(ctx context.Context, name store.Tenant, after int64, li
 			if err != nil {
 				return wrap(err)
 			}
-			entry, _, err := decodeEntry(v, int64(binary.BigEndian.Uint64(it.Key()[len(p):])))
+			seq, _, err := cutOrdered(it.Key()[len(p):])
+			if err != nil {
+				return err
+			}
+			entry, _, err := decodeEntry(v, int64(seq))
 			if err != nil {
 				return err
 			}

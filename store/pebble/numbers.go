@@ -1,7 +1,6 @@
 package pebble
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -42,7 +41,7 @@ func (s *searcher) numbers(c store.Clause) (numbers, error) {
 // postings walks the documents that have one key, which lie in order.
 func (s *searcher) postings(k store.Key) (numbers, error) {
 	p := postingPrefix(s.t, k)
-	it, err := s.r.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: end(p)})
+	it, err := s.r.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: postingEnd(p)})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -65,15 +64,16 @@ func (p *postingIter) seek(n int64) (int64, error) {
 	if p.at >= 0 && n == p.at+1 {
 		ok = p.it.Next()
 	} else {
-		p.buf = binary.BigEndian.AppendUint64(append(p.buf[:0], p.prefix...), uint64(n))
+		p.buf = appendNumber(append(p.buf[:0], p.prefix...), n)
 		ok = p.it.SeekGE(p.buf)
 	}
 	if !ok {
 		p.at = none
 		return none, wrap(p.it.Error())
 	}
-	p.at = int64(binary.BigEndian.Uint64(p.it.Key()[len(p.prefix):]))
-	return p.at, nil
+	var err error
+	p.at, _, err = cutNumber(p.it.Key()[len(p.prefix):])
+	return p.at, err
 }
 
 // gather collects the documents of a range. With a limit of at least 0 it
@@ -89,12 +89,16 @@ func (s *searcher) gather(r store.Range, limit int) (*sortedList, bool, error) {
 		return nil, false, wrap(err)
 	}
 	defer it.Close()
+	behind := len(prefix(spaceKey, s.t))
 	for ok := it.First(); ok; ok = it.Next() {
 		if limit >= 0 && len(list.list) == limit {
 			return nil, false, nil
 		}
-		k := it.Key()
-		list.list = append(list.list, int64(binary.BigEndian.Uint64(k[len(k)-8:])))
+		_, n, err := cutPosting(it.Key()[behind:])
+		if err != nil {
+			return nil, false, err
+		}
+		list.list = append(list.list, n)
 		if err := s.step(); err != nil {
 			return nil, false, err
 		}

@@ -3,7 +3,6 @@ package pebble
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -57,7 +56,8 @@ func numberOf(r pebble.Reader, t tenantID, ref store.Ref) (int64, error) {
 		return 0, wrap(err)
 	}
 	defer closer.Close()
-	return int64(binary.BigEndian.Uint64(v)), nil
+	number, _, err := cutNumber(v)
+	return number, err
 }
 
 // byNumber reads a current version.

@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"context"
-	"encoding/binary"
 	"sync"
 	"time"
 
@@ -46,7 +45,11 @@ func (e *Engine) openTenant(id tenantID) (*tenant, error) {
 		if err != nil {
 			return nil, wrap(err)
 		}
-		t.planned = int64(binary.BigEndian.Uint64(it.Key()[len(p):]))
+		seq, _, err := cutOrdered(it.Key()[len(p):])
+		if err != nil {
+			return nil, err
+		}
+		t.planned = int64(seq)
 		entry, _, err := decodeEntry(v, t.planned)
 		if err != nil {
 			return nil, err

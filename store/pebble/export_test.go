@@ -1,0 +1,17 @@
+package pebble
+
+// DiskUsage is how many bytes each space takes on disk, for measurements.
+func (e *Engine) DiskUsage() (map[string]uint64, error) {
+	out := map[string]uint64{}
+	for _, space := range []byte{spaceName, spaceDocument, spaceVersion, spaceKeySet, spaceKey, spaceHistory, spaceLog} {
+		n, err := e.db.EstimateDiskUsage([]byte{space}, []byte{space + 1})
+		if err != nil {
+			return nil, err
+		}
+		out[string(space)] = n
+	}
+	return out, nil
+}
+
+// Metrics is pebble's own account of itself.
+func (e *Engine) Metrics() string { return e.db.Metrics().String() }
