@@ -74,12 +74,20 @@ func measure(b *testing.B, c *corpus, n int) {
 	b.Run("get", func(b *testing.B) { benchGet(b, e, c, n) })
 	for _, q := range benchQueries(b, e, c) {
 		b.Run(q.name, func(b *testing.B) {
-			for b.Loop() {
+			x, err := e.Explain(b.Context(), benchTenant, q.query)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Logf("%+v", x)
+			before := processorTime(b)
+			b.ResetTimer()
+			for range b.N {
 				page, err := e.Search(b.Context(), benchTenant, q.query)
 				if err != nil || len(page.Documents) != q.want {
 					b.Fatal(len(page.Documents), err)
 				}
 			}
+			b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
 		})
 	}
 	if err := e.Close(); err != nil {
@@ -122,7 +130,7 @@ func benchCommit(b *testing.B, c *corpus, dir string, n int) {
 		if err := e.Compact(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		fmt.Println(e.Metrics())
+		b.Log(e.Metrics())
 		spaces, err := e.DiskUsage()
 		if err != nil {
 			b.Fatal(err)
@@ -199,6 +207,7 @@ func benchGet(b *testing.B, e *pebble.Engine, c *corpus, n int) {
 		refs[i] = c.at(i * (n / len(refs))).ref()
 	}
 	var turn atomic.Uint64
+	before := processorTime(b)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		r := rand.New(rand.NewPCG(turn.Add(1), 1))
@@ -209,6 +218,7 @@ func benchGet(b *testing.B, e *pebble.Engine, c *corpus, n int) {
 			}
 		}
 	})
+	b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "reads/s")
 }
 

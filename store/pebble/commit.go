@@ -1,9 +1,11 @@
 package pebble
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -38,21 +40,23 @@ func (e *Engine) append(ctx context.Context, t *tenant, commits []store.Commit) 
 	if err != nil {
 		return nil, nil, err
 	}
-	b := e.db.NewBatch()
-	w := writer{engine: e, tenant: t.id, batch: b, latest: map[int64]stored{}}
+	w := writer{engine: e, tenant: t.id, latest: map[int64]stored{}}
 	head := t.planned
 	for _, o := range outcomes {
 		if o.Entry.Seq == 0 {
 			continue
 		}
 		if err := w.write(o); err != nil {
-			_ = b.Close()
 			return nil, nil, wrap(err)
 		}
 		head, t.lastTime = o.Entry.Seq, o.Entry.Time
 	}
 	if head == t.planned {
-		return outcomes, nil, b.Close()
+		return outcomes, nil, nil
+	}
+	b, err := w.batch()
+	if err != nil {
+		return nil, nil, wrap(err)
 	}
 	if err := e.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
 		return nil, nil, wrap(err)
@@ -71,11 +75,21 @@ func (e *Engine) append(ctx context.Context, t *tenant, commits []store.Commit) 
 // writer puts entries into one batch. It remembers what the batch wrote last
 // of each document, since the database does not have it yet when a later
 // commit of the batch replaces it.
+//
+// Operations are gathered first and put into the batch in the order of their
+// keys: the memtable finds the place of a key much quicker when it lies right
+// behind the one before.
 type writer struct {
 	engine *Engine
 	tenant tenantID
-	batch  *pebble.Batch
 	latest map[int64]stored
+	ops    []operation
+	arena  []byte // holds the keys
+}
+
+type operation struct {
+	key, value []byte
+	remove     bool
 }
 
 // stored is a current version as it lies in the database.
@@ -84,10 +98,46 @@ type stored struct {
 	keys     []store.Key
 }
 
-func (w *writer) set(k, v []byte) { _ = w.batch.Set(k, v, nil) } // fails only on indexed batches
-func (w *writer) delete(k []byte) { _ = w.batch.Delete(k, nil) }
+func (w *writer) set(k, v []byte) { w.ops = append(w.ops, operation{key: k, value: v}) }
+func (w *writer) delete(k []byte) { w.ops = append(w.ops, operation{key: k, remove: true}) }
 
-// write puts one entry into the batch.
+// posting makes a posting's key in the arena.
+func (w *writer) posting(k store.Key, number int64) []byte {
+	const head = 32 // all but the key: space, tenant, closing byte, number
+	if cap(w.arena)-len(w.arena) < head+2*len(k) {
+		w.arena = make([]byte, 0, 64<<10)
+	}
+	from := len(w.arena)
+	w.arena = append(w.arena, spaceKey)
+	w.arena = appendOrdered(w.arena, uint64(w.tenant))
+	w.arena = append(appendEscaped(w.arena, k), 0)
+	w.arena = appendNumber(w.arena, number)
+	return w.arena[from:len(w.arena):len(w.arena)]
+}
+
+// batch is a batch of all operations. Those on one key stay in their order.
+func (w *writer) batch() (*pebble.Batch, error) {
+	size := 0
+	for _, o := range w.ops {
+		size += len(o.key) + len(o.value) + 8
+	}
+	slices.SortStableFunc(w.ops, func(a, b operation) int { return bytes.Compare(a.key, b.key) })
+	b := w.engine.db.NewBatchWithSize(size)
+	for _, o := range w.ops {
+		var err error
+		if o.remove {
+			err = b.Delete(o.key, nil)
+		} else {
+			err = b.Set(o.key, o.value, nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// write adds the operations of one entry.
 func (w *writer) write(o store.Outcome) error {
 	for i, wr := range o.Writes {
 		var old stored
@@ -125,7 +175,7 @@ func (w *writer) current(number int64) (stored, error) {
 	}
 	s.document = append([]byte(nil), v...)
 	_ = closer.Close()
-	s.keys, err = keySet(w.engine.db, w.tenant, number)
+	s.keys, err = storedKeys(w.engine.db, w.tenant, number)
 	return s, err
 }
 
@@ -136,10 +186,10 @@ func (w *writer) reindex(number int64, old, now []store.Key) {
 	for i < len(old) || j < len(now) {
 		switch {
 		case j == len(now) || i < len(old) && old[i] < now[j]:
-			w.delete(postingKey(w.tenant, old[i], number))
+			w.delete(w.posting(old[i], number))
 			i++
 		case i == len(old) || now[j] < old[i]:
-			w.set(postingKey(w.tenant, now[j], number), nil)
+			w.set(w.posting(now[j], number), nil)
 			j++
 		default:
 			i++
@@ -147,6 +197,7 @@ func (w *writer) reindex(number int64, old, now []store.Key) {
 		}
 	}
 	switch {
+	case slices.Equal(old, now):
 	case len(now) > 0:
 		w.set(numberKey(spaceKeySet, w.tenant, number), encodeKeySet(now))
 	case len(old) > 0:
@@ -154,8 +205,8 @@ func (w *writer) reindex(number int64, old, now []store.Key) {
 	}
 }
 
-// keySet reads the keys of a document; none when it is deleted.
-func keySet(r pebble.Reader, t tenantID, number int64) ([]store.Key, error) {
+// storedKeys reads the keys of a document; none when it is deleted.
+func storedKeys(r pebble.Reader, t tenantID, number int64) ([]store.Key, error) {
 	v, closer, err := r.Get(numberKey(spaceKeySet, t, number))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil

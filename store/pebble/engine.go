@@ -5,13 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/fhirfacade/fhirfacade/store"
@@ -31,6 +31,9 @@ type Options struct {
 	CacheSize int64
 	// Logger hears of background errors; slog.Default when nil.
 	Logger *slog.Logger
+	// FS is where the folder lies; the machine's own file system when nil.
+	// Tests put one here that crashes or fills up.
+	FS vfs.FS
 }
 
 // Engine is a store.Store in a folder.
@@ -45,6 +48,10 @@ type Engine struct {
 	done    chan struct{}  // closed by Close: wakes WaitLog
 	tenants map[store.Tenant]*tenant
 	next    tenantID
+
+	names     nameCache
+	densities density
+	limits    limits
 
 	items sync.Mutex // compare-and-set of items is read, compare, write
 }
@@ -63,35 +70,22 @@ func Open(dir string, o Options) (*Engine, error) {
 	if o.CacheSize == 0 {
 		o.CacheSize = 128 << 20
 	}
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
 	cache := pebble.NewCache(o.CacheSize)
 	defer cache.Unref()
-	po := &pebble.Options{
-		FS:                 vfs.Default,
-		Cache:              cache,
-		MemTableSize:       64 << 20,
-		FormatMajorVersion: pebble.FormatNewest,
-		Logger:             logger{o.Logger},
-	}
-	po.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionGood })
-	for i := range po.Levels {
-		po.Levels[i].BlockSize = 32 << 10
-		po.Levels[i].IndexBlockSize = 256 << 10
-		if i < 6 {
-			po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-		} else {
-			po.Levels[i].FilterPolicy = pebble.NoFilterPolicy
-		}
-	}
-	db, err := pebble.Open(dir, po)
+	db, err := pebble.Open(dir, options(o, cache))
 	if err != nil {
 		return nil, fmt.Errorf("open data folder %s: %w", dir, explain(err))
 	}
 	e := &Engine{
 		db: db, clock: o.Clock, planner: store.Planner{MaxBody: o.MaxBody},
 		done: make(chan struct{}), tenants: map[store.Tenant]*tenant{},
+		names: nameCache{seed: maphash.MakeSeed()}, limits: usualLimits,
 	}
 	if err := e.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data folder %s: %w", dir, err), db.Close())

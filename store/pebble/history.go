@@ -15,7 +15,7 @@ func (e *Engine) History(ctx context.Context, name store.Tenant, q store.History
 	err := e.read(ctx, name, store.CheckHistory(q), func(t *tenant) error {
 		snap := e.db.NewSnapshot()
 		defer snap.Close()
-		h := history{r: snap, t: t.id, q: q, page: &page}
+		h := history{e: e, r: snap, t: t.id, q: q, page: &page}
 		var err error
 		switch {
 		case q.ID != "":
@@ -37,6 +37,7 @@ func (e *Engine) History(ctx context.Context, name store.Tenant, q store.History
 
 // history gathers one page.
 type history struct {
+	e    *Engine
 	r    pebble.Reader
 	t    tenantID
 	q    store.HistoryQuery
@@ -78,7 +79,7 @@ func (h *history) before(seq int64, index int) bool {
 
 // ofDocument walks a document's versions downwards.
 func (h *history) ofDocument() error {
-	doc, _, err := document(h.r, h.t, store.Ref{Type: h.q.Type, ID: h.q.ID}, false)
+	doc, _, err := h.e.document(h.r, h.t, store.Ref{Type: h.q.Type, ID: h.q.ID}, false)
 	if err != nil {
 		return err
 	}

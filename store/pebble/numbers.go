@@ -1,12 +1,15 @@
 package pebble
 
 import (
-	"slices"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/fhirfacade/fhirfacade/store"
 )
+
+// none is the number behind all numbers.
+const none int64 = math.MaxInt64
 
 // numbers is a set of document numbers in ascending order. seek returns the
 // least one that is at least n, or none; n never goes down.
@@ -14,38 +17,13 @@ type numbers interface {
 	seek(n int64) (int64, error)
 }
 
-// gatherLimit is how many postings of a range are gathered and sorted. A
-// range with more is, within an And, checked against the key sets of what the
-// other clauses select.
-const gatherLimit = 4096
-
-// numbers builds the set that a resolved clause selects.
-func (s *searcher) numbers(c store.Clause) (numbers, error) {
-	switch c := c.(type) {
-	case store.Range:
-		if k, ok := c.Single(); ok {
-			return s.postings(k)
-		}
-		list, _, err := s.gather(c, -1)
-		return list, err
-	case resolved:
-		return &sortedList{list: c.set}, nil
-	case store.Or:
-		return s.union(c)
-	case store.And:
-		return s.intersection(c)
-	}
-	return nil, store.CheckClause(c)
-}
-
 // postings walks the documents that have one key, which lie in order.
-func (s *searcher) postings(k store.Key) (numbers, error) {
+func (s *searcher) postings(k store.Key) (*postingIter, error) {
 	p := postingPrefix(s.t, k)
-	it, err := s.r.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: postingEnd(p)})
+	it, err := s.iter(p, postingEnd(p))
 	if err != nil {
-		return nil, wrap(err)
+		return nil, err
 	}
-	s.open = append(s.open, it)
 	return &postingIter{it: it, prefix: p, at: -1}, nil
 }
 
@@ -56,87 +34,33 @@ type postingIter struct {
 	buf    []byte
 }
 
+// nearby is how many postings are stepped over before a seek is worth it.
+const nearby = 2
+
 func (p *postingIter) seek(n int64) (int64, error) {
 	if n <= p.at {
 		return p.at, nil
 	}
-	ok := false
-	if p.at >= 0 && n == p.at+1 {
-		ok = p.it.Next()
-	} else {
-		p.buf = appendNumber(append(p.buf[:0], p.prefix...), n)
-		ok = p.it.SeekGE(p.buf)
+	if p.at >= 0 {
+		for range nearby {
+			if err := p.land(p.it.Next()); err != nil || p.at >= n {
+				return p.at, err
+			}
+		}
 	}
-	if !ok {
-		p.at = none
-		return none, wrap(p.it.Error())
-	}
-	var err error
-	p.at, _, err = cutNumber(p.it.Key()[len(p.prefix):])
+	p.buf = appendNumber(append(p.buf[:0], p.prefix...), n)
+	err := p.land(p.it.SeekGE(p.buf))
 	return p.at, err
 }
 
-// gather collects the documents of a range. With a limit of at least 0 it
-// stops when there are more postings than that and says so.
-func (s *searcher) gather(r store.Range, limit int) (*sortedList, bool, error) {
-	lower, upper := rangeBounds(s.t, r)
-	list := &sortedList{}
-	if r.From >= r.To {
-		return list, true, nil
+func (p *postingIter) land(valid bool) error {
+	if !valid {
+		p.at = none
+		return wrap(p.it.Error())
 	}
-	it, err := s.r.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
-	if err != nil {
-		return nil, false, wrap(err)
-	}
-	defer it.Close()
-	behind := len(prefix(spaceKey, s.t))
-	for ok := it.First(); ok; ok = it.Next() {
-		if limit >= 0 && len(list.list) == limit {
-			return nil, false, nil
-		}
-		_, n, err := cutPosting(it.Key()[behind:])
-		if err != nil {
-			return nil, false, err
-		}
-		list.list = append(list.list, n)
-		if err := s.step(); err != nil {
-			return nil, false, err
-		}
-	}
-	slices.Sort(list.list)
-	list.list = slices.Compact(list.list)
-	return list, true, wrap(it.Error())
-}
-
-type sortedList struct {
-	list []int64
-	at   int
-}
-
-func (l *sortedList) seek(n int64) (int64, error) {
-	if l.at < len(l.list) && l.list[l.at] < n {
-		i, _ := slices.BinarySearch(l.list[l.at:], n)
-		l.at += i
-	}
-	if l.at == len(l.list) {
-		return none, nil
-	}
-	return l.list[l.at], nil
-}
-
-func (s *searcher) union(parts store.Or) (numbers, error) {
-	u := make(unionOf, 0, len(parts))
-	for _, c := range parts {
-		n, err := s.numbers(c)
-		if err != nil {
-			return nil, err
-		}
-		u = append(u, n)
-	}
-	if len(u) == 1 {
-		return u[0], nil
-	}
-	return u, nil
+	var err error
+	p.at, _, err = cutNumber(p.it.Key()[len(p.prefix):])
+	return err
 }
 
 type unionOf []numbers
@@ -153,82 +77,82 @@ func (u unionOf) seek(n int64) (int64, error) {
 	return least, nil
 }
 
-// intersection leaps from clause to clause over those that can be walked in
-// order, and checks the dense ranges and the Nots against the key sets of
-// what is left.
-func (s *searcher) intersection(parts store.And) (numbers, error) {
-	var in intersectionOf
-	var dense store.And
-	in.s = s
-	for _, c := range parts {
-		switch c := c.(type) {
-		case store.Not:
-			in.check = append(in.check, c)
+// intersectionOf leaps from one to the next.
+type intersectionOf []numbers
+
+func (in intersectionOf) seek(n int64) (int64, error) {
+	agreed := 0
+	for i := 0; agreed < len(in); i = (i + 1) % len(in) {
+		m, err := in[i].seek(n)
+		if err != nil || m == none {
+			return none, err
+		}
+		if m == n {
+			agreed++
 			continue
-		case store.Range:
-			if _, ok := c.Single(); !ok {
-				list, complete, err := s.gather(c, gatherLimit)
-				if err != nil {
-					return nil, err
-				}
-				if !complete {
-					dense = append(dense, c)
-					continue
-				}
-				in.walk = append(in.walk, list)
-				continue
-			}
 		}
-		n, err := s.numbers(c)
-		if err != nil {
-			return nil, err
-		}
-		in.walk = append(in.walk, n)
+		n, agreed = m, 1
 	}
-	if len(in.walk) == 0 { // dense ranges only: one of them must be walked
-		list, _, err := s.gather(dense[0].(store.Range), -1)
-		if err != nil {
-			return nil, err
-		}
-		in.walk, dense = append(in.walk, list), dense[1:]
-	}
-	in.check = append(in.check, dense...)
-	return &in, nil
+	return n, nil
 }
 
-type intersectionOf struct {
+// filtered lets through what a clause selects, by the key sets.
+type filtered struct {
 	s     *searcher
-	walk  []numbers
-	check store.And
+	from  numbers
+	check store.Clause
+	level int
 }
 
-func (in *intersectionOf) seek(n int64) (int64, error) {
+func (f *filtered) seek(n int64) (int64, error) {
 	for {
-		agreed := 0
-		for i := 0; agreed < len(in.walk); i = (i + 1) % len(in.walk) {
-			m, err := in.walk[i].seek(n)
-			if err != nil || m == none {
-				return none, err
-			}
-			if m == n {
-				agreed++
-				continue
-			}
-			n, agreed = m, 1
-		}
-		if len(in.check) == 0 {
-			return n, nil
-		}
-		ok, err := in.s.matches(in.check, n)
-		if err != nil {
+		m, err := f.from.seek(n)
+		if err != nil || m == none {
 			return none, err
 		}
-		if ok {
-			return n, nil
+		ok, err := f.s.matches(f.check, m, f.level)
+		if ok || err != nil {
+			return m, err
 		}
-		if err := in.s.step(); err != nil {
+		if err := f.s.step(); err != nil {
 			return none, err
 		}
-		n++
+		n = m + 1
 	}
+}
+
+// everything walks the documents that have keys, in order: those are the ones
+// that a clause can select. It shares the iterator over the key sets with the
+// check of what it finds.
+type everything struct {
+	s  *searcher
+	at int64
+}
+
+func (e *everything) seek(n int64) (int64, error) {
+	if n <= e.at {
+		return e.at, nil
+	}
+	it, err := e.s.setIter()
+	if err != nil {
+		return 0, err
+	}
+	behind := len(prefix(spaceKeySet, e.s.t))
+	ok := false
+	if it.Valid() && e.at >= 0 && n == e.at+1 {
+		// The check may have moved the iterator, though never further than at.
+		if m, _, err := cutNumber(it.Key()[behind:]); err == nil && m == e.at {
+			ok = it.Next()
+		} else {
+			ok = it.SeekGE(numberKey(spaceKeySet, e.s.t, n))
+		}
+	} else {
+		ok = it.SeekGE(numberKey(spaceKeySet, e.s.t, n))
+	}
+	if !ok {
+		e.at = none
+		return none, wrap(it.Error())
+	}
+	e.at, _, err = cutNumber(it.Key()[behind:])
+	return e.at, err
 }

@@ -8,12 +8,26 @@ import (
 	"github.com/fhirfacade/fhirfacade/store/storetest"
 )
 
+func open(t testing.TB) *pebble.Engine {
+	t.Helper()
+	e, err := pebble.Open(t.TempDir(), pebble.Options{MaxBody: storetest.MaxBody})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
 func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t) })
+}
+
+// The same with every limit of the search so low that the ways for many
+// documents are taken for a few.
+func TestContractWithTightLimits(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
-		e, err := pebble.Open(t.TempDir(), pebble.Options{MaxBody: storetest.MaxBody})
-		if err != nil {
-			t.Fatal(err)
-		}
+		e := open(t)
+		e.TightLimits()
 		return e
 	})
 }

@@ -21,7 +21,7 @@ type view struct {
 func (v view) States(_ context.Context, refs []store.Ref) (map[store.Ref]store.State, error) {
 	states := make(map[store.Ref]store.State, len(refs))
 	for _, ref := range refs {
-		doc, _, err := document(v.e.db, v.t.id, ref, false)
+		doc, _, err := v.e.document(v.e.db, v.t.id, ref, false)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 		case err != nil:
@@ -35,7 +35,9 @@ func (v view) States(_ context.Context, refs []store.Ref) (map[store.Ref]store.S
 
 // Find implements store.View.
 func (v view) Find(ctx context.Context, where store.Clause, limit int) ([]store.Ref, error) {
-	page, err := search(ctx, v.e.db, v.t.id, store.Query{Where: where, Limit: limit, RefsOnly: true})
+	s := newSearcher(ctx, v.e, v.e.db, v.t.id)
+	defer s.close()
+	page, err := s.search(store.Query{Where: where, Limit: limit, RefsOnly: true})
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +48,13 @@ func (v view) Find(ctx context.Context, where store.Clause, limit int) ([]store.
 	return refs, nil
 }
 
-// numberOf looks a document's number up.
-func numberOf(r pebble.Reader, t tenantID, ref store.Ref) (int64, error) {
+// numberOf looks a document's number up. A number once given to a name stays
+// with it, so that what the cache knows is always right; what it says of a
+// document that a snapshot does not have yet is found out by the next lookup.
+func (e *Engine) numberOf(r pebble.Reader, t tenantID, ref store.Ref) (int64, error) {
+	if n, ok := e.names.get(t, ref); ok {
+		return n, nil
+	}
 	v, closer, err := r.Get(nameKey(t, ref))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return 0, store.ErrNotFound
@@ -57,6 +64,9 @@ func numberOf(r pebble.Reader, t tenantID, ref store.Ref) (int64, error) {
 	}
 	defer closer.Close()
 	number, _, err := cutNumber(v)
+	if err == nil {
+		e.names.put(t, ref, number)
+	}
 	return number, err
 }
 
@@ -77,8 +87,8 @@ func decoded(r pebble.Reader, key []byte, number int64, body bool) (store.Docume
 	return decodeDocument(v, number, body)
 }
 
-func document(r pebble.Reader, t tenantID, ref store.Ref, body bool) (store.Document, made, error) {
-	number, err := numberOf(r, t, ref)
+func (e *Engine) document(r pebble.Reader, t tenantID, ref store.Ref, body bool) (store.Document, made, error) {
+	number, err := e.numberOf(r, t, ref)
 	if err != nil {
 		return store.Document{}, made{}, err
 	}
@@ -118,7 +128,7 @@ func emptyIfNew(err error) error {
 // Get implements store.Reader.
 func (e *Engine) Get(ctx context.Context, name store.Tenant, ref store.Ref) (doc store.Document, err error) {
 	err = e.read(ctx, name, store.CheckRef(ref), func(t *tenant) error {
-		doc, _, err = document(e.db, t.id, ref, true)
+		doc, _, err = e.document(e.db, t.id, ref, true)
 		return err
 	})
 	return doc, err
@@ -129,7 +139,7 @@ func (e *Engine) GetVersion(ctx context.Context, name store.Tenant, ref store.Re
 	err = e.read(ctx, name, store.CheckRef(ref), func(t *tenant) error {
 		snap := e.db.NewSnapshot()
 		defer snap.Close()
-		doc, _, err = document(snap, t.id, ref, true)
+		doc, _, err = e.document(snap, t.id, ref, true)
 		if err == nil && doc.Version != version {
 			doc, _, err = decoded(snap, versionKey(t.id, doc.Number, version), doc.Number, true)
 		}
@@ -146,7 +156,7 @@ func (e *Engine) GetMany(ctx context.Context, name store.Tenant, refs []store.Re
 	docs := make([]store.Document, 0, len(refs))
 	err := e.read(ctx, name, checkRefs(refs), func(t *tenant) error {
 		for _, ref := range refs {
-			doc, _, err := document(e.db, t.id, ref, true)
+			doc, _, err := e.document(e.db, t.id, ref, true)
 			switch {
 			case errors.Is(err, store.ErrNotFound):
 			case err != nil:

@@ -3,10 +3,7 @@ package pebble
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -17,8 +14,10 @@ func (e *Engine) Search(ctx context.Context, name store.Tenant, q store.Query) (
 	err := e.read(ctx, name, store.CheckQuery(q), func(t *tenant) error {
 		snap := e.db.NewSnapshot()
 		defer snap.Close()
+		s := newSearcher(ctx, e, snap, t.id)
+		defer s.close()
 		var err error
-		page, err = search(ctx, snap, t.id, q)
+		page, err = s.search(q)
 		return err
 	})
 	if errors.Is(err, errNoTenant) {
@@ -27,17 +26,20 @@ func (e *Engine) Search(ctx context.Context, name store.Tenant, q store.Query) (
 		}
 		return page, nil
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = store.ErrTimeout
-	}
-	return page, err
+	return page, timeout(err)
 }
 
-func search(ctx context.Context, r pebble.Reader, t tenantID, q store.Query) (store.Page, error) {
-	s := &searcher{ctx: ctx, r: r, t: t}
-	defer s.close()
+// timeout gives the end of a query's time budget its identity.
+func timeout(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return store.ErrTimeout
+	}
+	return err
+}
+
+func (s *searcher) search(q store.Query) (store.Page, error) {
 	page := store.Page{Total: -1}
-	where, err := s.resolve(q.Where)
+	where, err := s.resolve(q.Where, 0)
 	if err != nil {
 		return page, err
 	}
@@ -62,44 +64,49 @@ func search(ctx context.Context, r pebble.Reader, t tenantID, q store.Query) (st
 		found = found[:q.Limit]
 		page.Next = &found[q.Limit-1]
 	}
-	for _, c := range found {
-		doc, _, err := byNumber(r, t, c.Number, !q.RefsOnly)
-		if err != nil {
-			return page, err
+	page.Documents, err = s.documents(found, !q.RefsOnly)
+	return page, err
+}
+
+// documents reads a page. One iterator finds documents that lie close to each
+// other faster than a lookup of each.
+func (s *searcher) documents(found []store.Cursor, body bool) ([]store.Document, error) {
+	if len(found) == 0 {
+		return nil, nil
+	}
+	p := prefix(spaceDocument, s.t)
+	it, err := s.iter(p, end(p))
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]store.Document, len(found))
+	key := slices.Clone(p)
+	for i, c := range found {
+		key = appendNumber(key[:len(p)], c.Number)
+		if !it.SeekGE(key) || !slices.Equal(it.Key(), key) {
+			if err := it.Error(); err != nil {
+				return nil, wrap(err)
+			}
+			return nil, errLayout // a posting without its document
 		}
-		page.Documents = append(page.Documents, doc)
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return nil, wrap(err)
+		}
+		if docs[i], _, err = decodeDocument(v, c.Number, body); err != nil {
+			return nil, err
+		}
+		if err := s.ctx.Err(); err != nil {
+			return nil, err
+		}
 	}
-	return page, nil
+	return docs, nil
 }
-
-// searcher runs one query on one snapshot.
-type searcher struct {
-	ctx   context.Context
-	r     pebble.Reader
-	t     tenantID
-	open  []*pebble.Iterator
-	steps int
-}
-
-func (s *searcher) close() {
-	for _, it := range s.open {
-		_ = it.Close()
-	}
-}
-
-// step looks at the time budget now and then.
-func (s *searcher) step() error {
-	if s.steps++; s.steps&0xFF == 0 {
-		return s.ctx.Err()
-	}
-	return nil
-}
-
-func (s *searcher) keys(number int64) ([]store.Key, error) { return keySet(s.r, s.t, number) }
 
 // byNumber takes one more than a page in the order of numbers.
 func (s *searcher) byNumber(where store.Clause, q store.Query) ([]store.Cursor, error) {
-	it, err := s.numbers(where)
+	s.order = "number"
+	p, err := s.plan(where, 0, "where")
 	if err != nil {
 		return nil, err
 	}
@@ -108,12 +115,9 @@ func (s *searcher) byNumber(where store.Clause, q store.Query) ([]store.Cursor, 
 		from = q.After.Number + 1
 	}
 	var found []store.Cursor
-	for n, err := it.seek(from); ; n, err = it.seek(n + 1) {
-		if err != nil {
-			return nil, err
-		}
-		if n == none {
-			return found, nil
+	for n, err := p.seek(from); ; n, err = p.seek(n + 1) {
+		if err != nil || n == none {
+			return found, err
 		}
 		found = append(found, store.Cursor{Number: n})
 		if len(found) > q.Limit {
@@ -125,57 +129,22 @@ func (s *searcher) byNumber(where store.Clause, q store.Query) ([]store.Cursor, 
 	}
 }
 
-// bySort gathers the sort keys of all matches and keeps the least of them
-// that lie behind the cursor. It holds no more than one page in memory.
-func (s *searcher) bySort(where store.Clause, q store.Query) ([]store.Cursor, error) {
-	it, err := s.numbers(where)
-	if err != nil {
-		return nil, err
-	}
-	order := func(a, b store.Cursor) int { return store.CompareCursors(q.Sort, a, b) }
-	var best []store.Cursor
-	for n, err := it.seek(0); n != none; n, err = it.seek(n + 1) {
-		if err != nil {
-			return nil, err
-		}
-		if err := s.step(); err != nil {
-			return nil, err
-		}
-		keys, err := s.keys(n)
-		if err != nil {
-			return nil, err
-		}
-		c := store.Cursor{Number: n, Keys: make([]*store.Key, len(q.Sort))}
-		for i, by := range q.Sort {
-			c.Keys[i] = by.SortKey(keys)
-		}
-		if q.After != nil && order(c, *q.After) <= 0 {
-			continue
-		}
-		if len(best) > q.Limit && order(c, best[len(best)-1]) >= 0 {
-			continue
-		}
-		i, _ := slices.BinarySearchFunc(best, c, order)
-		best = slices.Insert(best, i, c)
-		if len(best) > q.Limit+1 {
-			best = best[:q.Limit+1]
-		}
-	}
-	return best, err
-}
-
+// count counts exactly. A range alone is counted by its postings, which is
+// far quicker than looking at the documents.
 func (s *searcher) count(where store.Clause) (int64, error) {
-	it, err := s.numbers(where)
+	if r, ok := where.(store.Range); ok {
+		if _, single := r.Single(); !single {
+			return s.countRange(r)
+		}
+	}
+	p, err := s.plan(where, 0, "count")
 	if err != nil {
 		return 0, err
 	}
 	total := int64(0)
-	for n, err := it.seek(0); ; n, err = it.seek(n + 1) {
-		if err != nil {
-			return 0, err
-		}
-		if n == none {
-			return total, nil
+	for n, err := p.seek(0); ; n, err = p.seek(n + 1) {
+		if err != nil || n == none {
+			return total, err
 		}
 		total++
 		if err := s.step(); err != nil {
@@ -184,5 +153,21 @@ func (s *searcher) count(where store.Clause) (int64, error) {
 	}
 }
 
-// none is the number behind all numbers.
-const none int64 = math.MaxInt64
+// countRange counts the documents of a range, each once.
+func (s *searcher) countRange(r store.Range) (int64, error) {
+	g, _ := s.gatherer(r)
+	var seen bitmap
+	total := int64(0)
+	for {
+		n, err := g.next(s)
+		if err != nil || n == none {
+			return total, err
+		}
+		if seen.add(uint64(n)) {
+			total++
+		}
+		if err := s.step(); err != nil {
+			return 0, err
+		}
+	}
+}
