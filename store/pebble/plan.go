@@ -162,6 +162,7 @@ func (s *searcher) planAnd(parts store.And, level int, where string) (plan, erro
 			keys = append(keys, i)
 		}
 	}
+	defer s.remember(cands)
 	driver, err := s.rarest(cands, s.limits.probe)
 	if err != nil {
 		return plan{}, err
@@ -174,11 +175,8 @@ func (s *searcher) planAnd(parts store.And, level int, where string) (plan, erro
 		used[driver.part] = true
 		s.note(at(driver.part), driver.kind, len(driver.list), true, "drive")
 		p = plan{driver.sorted(), len(driver.list)}
-		// Leaping to and fro between the driver and one other key passes over
-		// what only one of them has without looking at it; what is left is
-		// checked by one look at the key set each.
-		if i, ok := s.rarestKey(cands, keys, driver); ok && len(driver.list) > s.limits.worth {
-			p, err = s.leap(p, parts, []int{i}, at, used)
+		if len(driver.list) > s.limits.worth {
+			p, err = s.narrow(p, driver, cands, keys, parts, at, used)
 		}
 	case len(keys) > 0:
 		p, err = s.leap(plan{atMost: unknown}, parts, keys, at, used)
@@ -262,13 +260,6 @@ func (s *searcher) rarest(cands []*gatherer, limit int) (*gatherer, error) {
 			g.known = s.e.densities.atLeast(s.t, g.ranges[0])
 		}
 	}
-	defer func() {
-		for _, g := range cands {
-			if g.asked.From < g.asked.To && len(g.list) > g.known && len(g.list) >= s.limits.worth {
-				s.e.densities.saw(s.t, g.asked, len(g.list))
-			}
-		}
-	}()
 	for n := 1; n <= limit; n++ {
 		for _, g := range cands {
 			if g.known > n {
@@ -285,13 +276,75 @@ func (s *searcher) rarest(cands []*gatherer, limit int) (*gatherer, error) {
 	return nil, nil
 }
 
-// rarestKey is the key, other than the driver, that is known to be least
-// dense; of unknown ones the last, since the first is what every document of
-// a type has.
-func (s *searcher) rarestKey(cands []*gatherer, keys []int, driver *gatherer) (int, bool) {
+// remember lets later searches know what this one saw.
+func (s *searcher) remember(cands []*gatherer) {
+	for _, g := range cands {
+		if n := len(g.list); g.asked.From < g.asked.To && n > g.known && n >= s.limits.worth {
+			s.e.densities.saw(s.t, g.asked, n)
+		}
+	}
+}
+
+// overlap is how many times the driver's postings another part may have for
+// its postings to be read, too, and intersected in memory.
+const overlap = 4
+
+// narrow spares a driver of many documents the look at the key set of each.
+// Parts that are not much larger are gathered, too. And leaping to and fro
+// between the driver and one other key passes over what only one of them has.
+func (s *searcher) narrow(p plan, driver *gatherer, cands []*gatherer, keys []int, parts store.And, at func(int) string, used map[int]bool) (plan, error) {
+	list := driver.list
+	for _, g := range cands {
+		bound := overlap * len(driver.list)
+		if g == driver || g.known > bound {
+			continue
+		}
+		if err := g.run(s, bound); err != nil {
+			return plan{}, err
+		}
+		if g.done && len(g.list) <= bound {
+			used[g.part] = true
+			s.note(at(g.part), g.kind, len(g.list), true, "gather")
+			list = intersect(list, g.sorted().list)
+		}
+	}
+	p = plan{&sortedList{list: list}, len(list)}
+	i, ok := s.rarestKey(cands, keys, used)
+	if !ok || len(list) <= s.limits.worth {
+		return p, nil
+	}
+	k, _ := single(parts[i])
+	it, err := s.postings(k)
+	if err != nil {
+		return plan{}, err
+	}
+	s.note(at(i), "key", 0, false, "leap")
+	p.numbers = &leaping{list: &sortedList{list: list}, key: it}
+	return p, nil
+}
+
+func intersect(a, b []int64) []int64 {
+	both := make([]int64, 0, min(len(a), len(b)))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			a = a[1:]
+		case a[0] > b[0]:
+			b = b[1:]
+		default:
+			both = append(both, a[0])
+			a, b = a[1:], b[1:]
+		}
+	}
+	return both
+}
+
+// rarestKey is the key, not in use yet, that is known to be least dense; of
+// unknown ones the last, since the first is what every document of a type has.
+func (s *searcher) rarestKey(cands []*gatherer, keys []int, used map[int]bool) (int, bool) {
 	best, at := 0, -1
 	for _, g := range cands {
-		if g == driver || !slices.Contains(keys, g.part) {
+		if used[g.part] || !slices.Contains(keys, g.part) {
 			continue
 		}
 		if n := max(g.known, len(g.list)); at < 0 || n <= best {
@@ -299,4 +352,32 @@ func (s *searcher) rarestKey(cands []*gatherer, keys []int, driver *gatherer) (i
 		}
 	}
 	return at, at >= 0
+}
+
+// leaping walks a list and leaps over a key's postings. When nearly all of
+// the list has the key, leaping is given up: the key is checked afterwards in
+// any case.
+type leaping struct {
+	list *sortedList
+	key  *postingIter
+	// tries and hits count what was looked up and found.
+	tries, hits int
+}
+
+func (l *leaping) seek(n int64) (int64, error) {
+	for {
+		m, _ := l.list.seek(n)
+		if m == none || l.tries >= 16 && l.hits*4 > l.tries*3 {
+			return m, nil
+		}
+		var err error
+		if n, err = l.key.seek(m); err != nil || n == none {
+			return none, err
+		}
+		l.tries++
+		if n == m {
+			l.hits++
+			return n, nil
+		}
+	}
 }
