@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +32,11 @@ type Options struct {
 	CacheSize int64
 	// Logger hears of background errors; slog.Default when nil.
 	Logger *slog.Logger
+	// Fatal is called when pebble cannot go on, for example because the disk
+	// is full while the log is written; it does not return. What was
+	// acknowledged is safe, and a start with the cause removed goes on from
+	// there. nil ends the process with exit code 1 after one line in the log.
+	Fatal func(message string)
 	// FS is where the folder lies; the machine's own file system when nil.
 	// Tests put one here that crashes or fills up.
 	FS vfs.FS
@@ -76,6 +82,12 @@ func Open(dir string, o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Fatal == nil {
+		o.Fatal = func(message string) {
+			o.Logger.Error("the store cannot go on and the server ends; what was acknowledged is safe", "cause", message)
+			os.Exit(1)
+		}
+	}
 	cache := pebble.NewCache(o.CacheSize)
 	defer cache.Unref()
 	db, err := pebble.Open(dir, options(o, cache))
@@ -91,13 +103,6 @@ func Open(dir string, o Options) (*Engine, error) {
 		return nil, errors.Join(fmt.Errorf("open data folder %s: %w", dir, err), db.Close())
 	}
 	return e, nil
-}
-
-func explain(err error) error {
-	if isLocked(err) {
-		return fmt.Errorf("another process has it open; stop that one or choose another --data folder (%w)", err)
-	}
-	return err
 }
 
 func (e *Engine) load() error {
@@ -247,20 +252,4 @@ func wrap(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-}
-
-// logger hands pebble's messages to slog: its infos are details.
-type logger struct{ *slog.Logger }
-
-func (l logger) Infof(format string, args ...any) {
-	l.Debug("pebble: " + fmt.Sprintf(format, args...))
-}
-
-func (l logger) Errorf(format string, args ...any) {
-	l.Error("pebble: " + fmt.Sprintf(format, args...))
-}
-
-func (l logger) Fatalf(format string, args ...any) {
-	l.Error("pebble: " + fmt.Sprintf(format, args...))
-	panic("pebble: cannot go on; see the log")
 }

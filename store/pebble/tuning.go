@@ -11,7 +11,7 @@ func options(o Options, cache *pebble.Cache) *pebble.Options {
 		FS:                 o.FS,
 		Cache:              cache,
 		FormatMajorVersion: pebble.FormatNewest,
-		Logger:             logger{o.Logger},
+		Logger:             logger{o.Logger, o.Fatal},
 		// A resource is 1.3 KiB of JSON and some 30 index keys: 3.2 KiB of a
 		// memtable. With 64 MiB of them a flush is 20,000 resources, and what
 		// is flushed is read and written again as rarely as may be.
