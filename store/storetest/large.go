@@ -18,69 +18,69 @@ const LargeBody = 16 << 20
 // FHIR Binary: base64 of bytes that cannot be compressed. open returns a new
 // store that takes bodies of up to [LargeBody] bytes.
 func RunLarge(t *testing.T, open func(t *testing.T) store.Store) {
+	if testing.Short() {
+		t.Skip("moves some hundred megabytes; run without -short")
+	}
 	s := open(t)
-	f := &fixture{t: t, ctx: contextFor(t), s: s, tenant: "large/Test"}
-	first, second, most := noise(1, 15<<20), noise(2, 15<<20), noise(3, LargeBody)
+	for _, test := range largeTests {
+		t.Run(test.name, func(t *testing.T) {
+			test.run(&fixture{t: t, ctx: contextFor(t), s: s, tenant: store.Tenant(test.name + "/Test")})
+		})
+	}
+}
 
-	f.commit(putBytes(pat("1"), first, "k", "old"), put(pat("small"), "small", "k"))
-	f.large(f.get(pat("1")), first)
-	f.commit(putBytes(pat("1"), second, "k", "new"), putBytes(pat("2"), most, "k"))
-	f.large(f.get(pat("1")), second)
-	f.large(f.get(pat("2")), most)
-	for version, want := range map[int64][]byte{1: first, 2: second} {
-		d, err := s.GetVersion(f.ctx, f.tenant, pat("1"), version)
+var largeTests = []test{
+	{"versions of 15 MB are kept and found", func(f *fixture) {
+		first, second := noise(1, 15<<20), noise(2, 15<<20)
+		f.commit(putBytes(pat("1"), first, "k", "old"), put(pat("small"), "small", "k"))
+		f.large(f.get(pat("1")), first)
+		f.commit(putBytes(pat("1"), second, "k", "new"))
+		d, err := f.s.GetVersion(f.ctx, f.tenant, pat("1"), 1)
 		f.ok(err)
-		f.large(d, want)
-	}
+		f.large(d, first)
 
-	many, err := s.GetMany(f.ctx, f.tenant, []store.Ref{pat("2"), pat("small"), pat("1")})
-	f.ok(err)
-	f.equal("many", ids(many), "2 small 1")
-	f.large(many[0], most)
-	f.body(many[1], "small")
-	f.large(many[2], second)
+		p := f.search(store.Query{Where: store.Exactly("k"), Limit: 10})
+		f.equal("found", ids(p.Documents), "1 small")
+		f.large(p.Documents[0], second)
+		f.equal("found by the key of a version that was replaced", len(f.search(store.Query{Where: store.Exactly("old"), Limit: 1}).Documents), 0)
+		for _, d := range f.search(store.Query{Where: store.Exactly("k"), Limit: 10, RefsOnly: true}).Documents {
+			f.equal("body with RefsOnly", len(d.Body), 0)
+		}
+		h, err := f.s.History(f.ctx, f.tenant, store.HistoryQuery{Type: "Patient", ID: "1", Limit: 5})
+		f.ok(err)
+		f.equal("history", versions(h), "PUT Patient/1 v2, POST Patient/1 v1")
+		f.large(h.Versions[0].Document, second)
+		f.large(h.Versions[1].Document, first)
+		f.commit(del(pat("1")))
+		f.equal("deleted", f.get(pat("1")).Deleted, true)
+	}},
+	{"a body at the limit is taken, one byte more is refused without a trace", func(f *fixture) {
+		most := noise(3, LargeBody)
+		f.commit(putBytes(pat("1"), most), put(pat("small"), "small"))
+		many, err := f.s.GetMany(f.ctx, f.tenant, []store.Ref{pat("small"), pat("1")})
+		f.ok(err)
+		f.equal("many", ids(many), "small 1")
+		f.body(many[0], "small")
+		f.large(many[1], most)
 
-	p := f.search(store.Query{Where: store.Exactly("k"), Limit: 10})
-	f.equal("found", ids(p.Documents), "1 small 2")
-	f.large(p.Documents[0], second)
-	f.large(p.Documents[2], most)
-	f.equal("found by the key of a version that was replaced", f.find(store.Exactly("old")), "")
-	for _, d := range f.search(store.Query{Where: store.Exactly("k"), Limit: 10, RefsOnly: true}).Documents {
-		f.equal("body without RefsOnly", len(d.Body), 0)
-	}
-
-	h, err := s.History(f.ctx, f.tenant, store.HistoryQuery{Type: "Patient", ID: "1", Limit: 5})
-	f.ok(err)
-	f.equal("history", versions(h), "PUT Patient/1 v2, POST Patient/1 v1")
-	f.large(h.Versions[0].Document, second)
-	f.large(h.Versions[1].Document, first)
-
-	// One byte more is refused and leaves no trace; what stands in the same
-	// commit falls with it.
-	head := f.head()
-	_, err = f.try(putBytes(pat("3"), noise(4, LargeBody+1)), put(pat("4"), "4"))
-	f.is(err, store.ErrTooLarge)
-	f.equal("head", f.head(), head)
-	_, err = s.Get(f.ctx, f.tenant, pat("4"))
-	f.is(err, store.ErrNotFound)
-
-	// A page of many that are large, but not each by itself.
-	var changes []store.Change
-	for i := range 6 {
-		changes = append(changes, putBytes(obs(fmt.Sprint(i)), noise(uint64(10+i), 4<<20), "page"))
-	}
-	f.commit(changes...)
-	p = f.search(store.Query{Where: store.Exactly("page"), Limit: 10})
-	f.equal("page", ids(p.Documents), "0 1 2 3 4 5")
-	for i, d := range p.Documents {
-		f.large(d, noise(uint64(10+i), 4<<20))
-	}
-
-	f.commit(del(pat("1")))
-	f.equal("deleted", f.get(pat("1")).Deleted, true)
-	d, err := s.GetVersion(f.ctx, f.tenant, pat("1"), 2)
-	f.ok(err)
-	f.large(d, second)
+		_, err = f.try(putBytes(pat("2"), noise(4, LargeBody+1)), put(pat("3"), "3"))
+		f.is(err, store.ErrTooLarge)
+		f.equal("head", f.head(), 1)
+		_, err = f.s.Get(f.ctx, f.tenant, pat("3"))
+		f.is(err, store.ErrNotFound)
+	}},
+	{"a page holds more than one message of the server does", func(f *fixture) {
+		var changes []store.Change
+		for i := range 5 {
+			changes = append(changes, putBytes(obs(fmt.Sprint(i)), noise(uint64(10+i), 4<<20), "page"))
+		}
+		f.commit(changes...)
+		p := f.search(store.Query{Where: store.Exactly("page"), Limit: 10})
+		f.equal("page", ids(p.Documents), "0 1 2 3 4")
+		for i, d := range p.Documents {
+			f.large(d, noise(uint64(10+i), 4<<20))
+		}
+	}},
 }
 
 // noise is base64 text of n bytes, the same for the same seed.
