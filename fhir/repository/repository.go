@@ -122,10 +122,9 @@ func (r *Repository) prepare(t store.Tenant, ref store.Ref, doc *rawjson.Documen
 	if err != nil {
 		return nil, err
 	}
-	p := &Prepared{Ref: ref, repo: r, doc: doc, idRaw: strconv.AppendQuote(nil, ref.ID)}
 	// The _id key is made from the id that the resource is stored under.
-	p.keys = append(keys, r.o.Index.IDKeys(ref)...)
-	return p, nil
+	keys = append(keys, r.o.Index.IDKeys(ref)...)
+	return &Prepared{Ref: ref, repo: r, doc: doc, idRaw: strconv.AppendQuote(nil, ref.ID), keys: keys}, nil
 }
 
 // Change is the store's change that writes the resource.

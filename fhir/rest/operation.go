@@ -48,7 +48,7 @@ func (a *API) validate(r *request) error {
 	doc, err := rawjson.Parse(body, nil)
 	if err != nil {
 		a.write(r, http.StatusOK, outcome.JSON(issuesOf(conformance.ValidateStructure(body))))
-		return nil
+		return nil //nolint:nilerr // what is wrong with the resource is the answer
 	}
 	resource := doc.Root()
 	if t, _ := resource.Member("resourceType"); t.Is("Parameters") && r.typ != "Parameters" {

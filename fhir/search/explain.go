@@ -29,7 +29,7 @@ func Explain(d *conformance.Definitions, key store.Key) (typ string, p Parameter
 			continue
 		}
 		if sp.Type == conformance.SearchComposite {
-			p, ok = explainPair(d, sp, key[4:])
+			p, ok = explainPair(sp, key[4:])
 		} else {
 			p, ok = explain(sp.Type, sp.Code, key[4:])
 		}
@@ -38,7 +38,7 @@ func Explain(d *conformance.Definitions, key store.Key) (typ string, p Parameter
 	return "", p, false
 }
 
-func explainPair(d *conformance.Definitions, sp *conformance.SearchParameter, key string) (Parameter, bool) {
+func explainPair(sp *conformance.SearchParameter, key string) (Parameter, bool) {
 	if key[0] != formComposite || len(key) < 4 {
 		return Parameter{}, false
 	}

@@ -79,7 +79,7 @@ func (h *history) before(seq int64, index int) bool {
 
 // ofDocument walks a document's versions downwards.
 func (h *history) ofDocument() error {
-	doc, _, err := h.e.document(h.r, h.t, store.Ref{Type: h.q.Type, ID: h.q.ID}, false)
+	doc, err := h.e.document(h.r, h.t, store.Ref{Type: h.q.Type, ID: h.q.ID}, false)
 	if err != nil {
 		return err
 	}

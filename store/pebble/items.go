@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -164,11 +165,10 @@ func (e *Engine) scan(t tenantID, scan store.ItemScan) (store.ItemPage, error) {
 		o.UpperBound = escapedBound(p, scan.Range.To)
 	}
 	if scan.After != "" {
-		after := append(bytes.Clone(p), scan.After...)
 		if scan.Reverse {
-			o.UpperBound = after
+			o.UpperBound = slices.Concat(p, []byte(scan.After))
 		} else {
-			o.LowerBound = append(after, 0)
+			o.LowerBound = slices.Concat(p, []byte(scan.After), []byte{0})
 		}
 	}
 	it, err := snap.NewIter(&o)

@@ -21,7 +21,7 @@ type view struct {
 func (v view) States(_ context.Context, refs []store.Ref) (map[store.Ref]store.State, error) {
 	states := make(map[store.Ref]store.State, len(refs))
 	for _, ref := range refs {
-		doc, _, err := v.e.document(v.e.db, v.t.id, ref, false)
+		doc, err := v.e.document(v.e.db, v.t.id, ref, false)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 		case err != nil:
@@ -87,12 +87,13 @@ func decoded(r pebble.Reader, key []byte, number int64, body bool) (store.Docume
 	return decodeDocument(v, number, body)
 }
 
-func (e *Engine) document(r pebble.Reader, t tenantID, ref store.Ref, body bool) (store.Document, made, error) {
+func (e *Engine) document(r pebble.Reader, t tenantID, ref store.Ref, body bool) (store.Document, error) {
 	number, err := e.numberOf(r, t, ref)
 	if err != nil {
-		return store.Document{}, made{}, err
+		return store.Document{}, err
 	}
-	return byNumber(r, t, number, body)
+	d, _, err := byNumber(r, t, number, body)
+	return d, err
 }
 
 // read runs f for a tenant that exists on an open store, if the call is right.
@@ -128,7 +129,7 @@ func emptyIfNew(err error) error {
 // Get implements store.Reader.
 func (e *Engine) Get(ctx context.Context, name store.Tenant, ref store.Ref) (doc store.Document, err error) {
 	err = e.read(ctx, name, store.CheckRef(ref), func(t *tenant) error {
-		doc, _, err = e.document(e.db, t.id, ref, true)
+		doc, err = e.document(e.db, t.id, ref, true)
 		return err
 	})
 	return doc, err
@@ -139,7 +140,7 @@ func (e *Engine) GetVersion(ctx context.Context, name store.Tenant, ref store.Re
 	err = e.read(ctx, name, store.CheckRef(ref), func(t *tenant) error {
 		snap := e.db.NewSnapshot()
 		defer snap.Close()
-		doc, _, err = e.document(snap, t.id, ref, true)
+		doc, err = e.document(snap, t.id, ref, true)
 		if err == nil && doc.Version != version {
 			doc, _, err = decoded(snap, versionKey(t.id, doc.Number, version), doc.Number, true)
 		}
@@ -156,7 +157,7 @@ func (e *Engine) GetMany(ctx context.Context, name store.Tenant, refs []store.Re
 	docs := make([]store.Document, 0, len(refs))
 	err := e.read(ctx, name, checkRefs(refs), func(t *tenant) error {
 		for _, ref := range refs {
-			doc, _, err := e.document(e.db, t.id, ref, true)
+			doc, err := e.document(e.db, t.id, ref, true)
 			switch {
 			case errors.Is(err, store.ErrNotFound):
 			case err != nil:

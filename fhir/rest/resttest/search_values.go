@@ -1,7 +1,7 @@
 package resttest
 
 // https://hl7.org/fhir/R4/search.html#string
-var strings_ = subject{
+var texts = subject{
 	name: "string",
 	resources: []string{
 		`{"resourceType":"Patient","id":"eve","name":[{"family":"Eve","given":["Evelyn","Marie"],"text":"Dr. Evelyn Eve","prefix":["Dr."]}],"address":[{"use":"home","line":["Main  Street 1"],"city":"Zürich","postalCode":"8001","country":"CH"}]}`,
