@@ -49,9 +49,9 @@ func TestEntries(t *testing.T) {
 
 func TestResourceJSON(t *testing.T) {
 	for _, body := range []string{
-		`{"birthDate":"1987-11","resourceType":"Patient"}`,
-		`{"end":"2026-03-16T09:45:00+05:30","participant":[{"actor":{"reference":"Patient/1"},"status":"accepted"}],"resourceType":"Appointment","start":"2026-03-16T09:00:00.100Z","status":"booked"}`,
-		`{"code":{"text":"Weight"},"resourceType":"Observation","status":"final","valueQuantity":{"unit":"kg","value":70.10}}`,
+		`{"resourceType":"Patient","birthDate":"1987-11"}`,
+		`{"resourceType":"Appointment","status":"booked","start":"2026-03-16T09:00:00.100Z","end":"2026-03-16T09:45:00+05:30","participant":[{"actor":{"reference":"Patient/1"},"status":"accepted"}]}`,
+		`{"resourceType":"Observation","status":"final","code":{"text":"Weight"},"valueQuantity":{"value":70.10,"unit":"kg"}}`,
 	} {
 		c, err := UnmarshalResource([]byte(body))
 		if err != nil {

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	crpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/google/fhir/go/jsonformat"
 )
@@ -68,8 +70,11 @@ var messageNamespace = uuid.MustParse("6f0c4f0e-54ac-5a6e-9d8e-0f6c6d1f2f5b")
 func (m *Message) Add(resource proto.Message, e Entry) int {
 	e.Resource = Contain(resource)
 	if e.FullURL == "" {
-		name := m.DataModel + ":" + m.EventType + "/" + TypeName(e.Resource) + "/" + strconv.Itoa(len(m.Entries))
-		e.FullURL = "urn:uuid:" + uuid.NewSHA1(messageNamespace, []byte(name)).String()
+		name := append(make([]byte, 0, 80), m.DataModel...)
+		name = append(append(append(name, ':'), m.EventType...), '/')
+		name = append(append(name, TypeName(e.Resource)...), '/')
+		name = strconv.AppendInt(name, int64(len(m.Entries)), 10)
+		e.FullURL = "urn:uuid:" + uuid.NewSHA1(messageNamespace, name).String()
 	}
 	m.Entries = append(m.Entries, e)
 	return len(m.Entries) - 1
@@ -102,16 +107,23 @@ func Contain(resource proto.Message) *crpb.ContainedResource {
 		return c
 	}
 	c := &crpb.ContainedResource{}
-	fields := c.ProtoReflect().Descriptor().Oneofs().Get(0).Fields()
-	want := resource.ProtoReflect().Descriptor().FullName()
-	for i := range fields.Len() {
-		if f := fields.Get(i); f.Message().FullName() == want {
-			c.ProtoReflect().Set(f, valueOf(resource))
-			return c
-		}
+	f, ok := wrappers()[resource.ProtoReflect().Descriptor().FullName()]
+	if !ok {
+		panic(fmt.Sprintf("mapping: %s is not a FHIR R4 resource", resource.ProtoReflect().Descriptor().FullName()))
 	}
-	panic(fmt.Sprintf("mapping: %s is not a FHIR R4 resource", want))
+	c.ProtoReflect().Set(f, valueOf(resource))
+	return c
 }
+
+// wrappers are the fields of ContainedResource by the types that they hold.
+var wrappers = sync.OnceValue(func() map[protoreflect.FullName]protoreflect.FieldDescriptor {
+	all := map[protoreflect.FullName]protoreflect.FieldDescriptor{}
+	fields := (&crpb.ContainedResource{}).ProtoReflect().Descriptor().Oneofs().Get(0).Fields()
+	for i := range fields.Len() {
+		all[fields.Get(i).Message().FullName()] = fields.Get(i)
+	}
+	return all
+})
 
 // Typed returns the resource in the wrapper: *patient_go_proto.Patient and so
 // on, nil for an empty wrapper.

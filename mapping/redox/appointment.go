@@ -44,7 +44,7 @@ func (w *writer) scheduling(body Scheduling) {
 	a := &appointmentpb.Appointment{}
 	entry := w.visitNumbers(&v, &a.Identifier)
 	patient := -1
-	if p := take(&body.Patient); p != nil && !isEmpty(*p) {
+	if p := take(&body.Patient); p != nil && !isEmpty(p) {
 		patient = w.patient(*p)
 		a.Participant = append(a.Participant, attendee(participant{actor: w.ref(patient)}))
 	}
@@ -102,8 +102,8 @@ func (w *writer) scheduling(body Scheduling) {
 			actor: &dtpb.Reference{Display: str("unknown"), Extension: w.assumed()}})}
 	}
 	a.Extension = append(a.Extension, w.rest("Scheduling", Scheduling{AppointmentInfo: take(&body.AppointmentInfo)})...)
-	a.Extension = append(a.Extension, w.rest("Visit", v)...)
-	w.m.Extensions = append(w.m.Extensions, w.rest("Scheduling", body)...)
+	a.Extension = append(a.Extension, w.rest("Visit", &v)...)
+	w.m.Extensions = append(w.m.Extensions, w.rest("Scheduling", &body)...)
 	w.m.Focus = []int{at}
 }
 
@@ -168,7 +168,7 @@ func (w *writer) equipment(e Equipment, visit int) participant {
 	out.period = w.period(&e.StartDateTime, &e.Duration)
 	out.rest = w.rest("Equipment", Equipment{StartDateTime: take(&e.StartDateTime), Duration: take(&e.Duration)})
 	d := &devicepb.Device{Type: w.code(&e.Code, &e.Codeset, &e.Description)}
-	d.Extension = w.rest("Equipment", e)
+	d.Extension = w.rest("Equipment", &e)
 	out.actor = w.ref(w.add(d, child(visit, key)))
 	return out
 }

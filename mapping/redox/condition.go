@@ -39,7 +39,7 @@ func (w *writer) conditions(list []Diagnosis, patient int, encounter *dtpb.Refer
 			Code:         w.code(&d.Code, &d.Codeset, &d.Name),
 			RecordedDate: w.dateTime(&d.DocumentedDateTime),
 		}
-		c.Extension = w.rest("Diagnosis", d)
+		c.Extension = w.rest("Diagnosis", &d)
 		one.index = w.add(c, entry)
 		out = append(out, one)
 	}
@@ -102,7 +102,7 @@ func (w *writer) allergies(list []PatientAllergy, patient int) {
 			}
 			out.Reaction = []*allergypb.AllergyIntolerance_Reaction{reaction}
 		}
-		out.Extension = w.rest("PatientAllergy", a)
+		out.Extension = w.rest("PatientAllergy", &a)
 		w.add(out, entry)
 	}
 }

@@ -32,7 +32,7 @@ func (w *writer) contact(c Contact) *patientpb.Patient_Contact {
 	if relation := take(&c.RelationToPatient); relation != "" {
 		out.Relationship = append(out.Relationship, relationship(relation))
 	}
-	out.Extension = slices.Concat(rest, w.rest("Contact", c))
+	out.Extension = slices.Concat(rest, w.rest("Contact", &c))
 	return out
 }
 

@@ -148,7 +148,7 @@ func pickName(names []*dtpb.HumanName) *dtpb.HumanName {
 
 // address makes a FHIR address; nil for an empty one.
 func (w *writer) address(a *Address, use codes_go_proto.AddressUseCode_Value) *dtpb.Address {
-	if a == nil || isEmpty(*a) {
+	if a == nil || isEmpty(a) {
 		return nil
 	}
 	left := *a
@@ -165,7 +165,7 @@ func (w *writer) address(a *Address, use codes_go_proto.AddressUseCode_Value) *d
 	if use != 0 {
 		out.Use = &dtpb.Address_UseCode{Value: use}
 	}
-	out.Extension = w.rest("Address", left)
+	out.Extension = w.rest("Address", &left)
 	return out
 }
 
@@ -223,7 +223,7 @@ func (w *writer) telecom(numbers *PhoneNumber, work func(*PhoneNumber) *string, 
 		points = append(points, phone(phoneHome, take(&left.Home))...)
 		points = append(points, phone(phoneMobile, take(&left.Mobile))...)
 		points = append(points, phone(phoneWork, take(work(&left)))...)
-		rest = w.rest("PhoneNumber", left)
+		rest = w.rest("PhoneNumber", &left)
 	}
 	for _, e := range take(emails) {
 		if e != "" {
@@ -260,7 +260,7 @@ func (r *reader) telecom(points []*dtpb.ContactPoint, extensions []*dtpb.Extensi
 			}
 		}
 	}
-	if isEmpty(*p) {
+	if isEmpty(p) {
 		p = nil
 	}
 	return p, emails
@@ -278,7 +278,7 @@ func (w *writer) identifier(id Identifier) *dtpb.Identifier {
 	if w.o.idType(out.GetSystem().GetValue()) == id.IDType {
 		id.IDType = ""
 	}
-	out.Extension = w.rest("Identifier", id)
+	out.Extension = w.rest("Identifier", &id)
 	return out
 }
 
@@ -383,7 +383,7 @@ func (w *writer) concept(in *Code) *dtpb.CodeableConcept {
 		words = &left.Description
 	}
 	c := w.code(&left.Code, &left.Codeset, words)
-	rest := w.rest("Code", left)
+	rest := w.rest("Code", &left)
 	if c == nil && len(rest) == 0 {
 		return nil
 	}
@@ -406,7 +406,7 @@ func (r *reader) concept(c *dtpb.CodeableConcept, described bool) *Code {
 		words = &out.Description
 	}
 	r.code(c, &out.Code, &out.Codeset, words)
-	if isEmpty(*out) {
+	if isEmpty(out) {
 		return nil
 	}
 	return out

@@ -3,19 +3,19 @@ package redox
 import (
 	"bytes"
 	"errors"
-	"io"
 	"reflect"
 	"strconv"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 )
 
 // decoder reads a message into its typed model. It does not stop at the first
 // wrong member but reports it and goes on.
 type decoder struct {
-	*jsontext.Decoder
-	report func(path, text string)
+	report func(at rawjson.Node, want string)
 }
 
 var (
@@ -42,151 +42,96 @@ func members(t reflect.Type) map[string]int {
 	return m
 }
 
-// object reads the members of a JSON object, whose brace is the next token.
-func (d *decoder) object(v reflect.Value, path string) error {
-	if _, err := d.ReadToken(); err != nil {
-		return err
-	}
+// object reads the members of a JSON object.
+func (d *decoder) object(v reflect.Value, n rawjson.Node) {
 	index := members(v.Type())
-	extra := v.Field(0).Addr().Interface().(*Object)
-	for d.PeekKind() != '}' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return err
+	for m, ok := n.Child(); ok; m, ok = m.Next() {
+		name := m.RawName()
+		i, known := index[string(name)]
+		if !known && bytes.IndexByte(name, '\\') >= 0 {
+			i, known = index[m.Name()]
 		}
-		name := token.String()
-		at := name
-		if path != "" {
-			at = path + "." + name
+		if known {
+			d.value(v.Field(i), m)
+			continue
 		}
-		i, known := index[name]
+		extra := v.Field(0).Addr().Interface().(*Object)
 		switch {
-		case known:
-			err = d.value(v.Field(i), at)
-		case name == "Extensions" && d.PeekKind() == '{':
-			extra.Extensions = map[string]jsontext.Value{}
-			err = d.raw(extra.Extensions)
-		case d.PeekKind() == 'n':
-			err = d.SkipValue()
+		case m.NameIs("Extensions") && m.Kind() == rawjson.KindObject:
+			extra.Extensions = raw(m)
+		case m.Kind() == rawjson.KindNull:
 		default:
-			var raw jsontext.Value
-			if raw, err = d.ReadValue(); err == nil {
-				if extra.Unknown == nil {
-					extra.Unknown = map[string]jsontext.Value{}
-				}
-				extra.Unknown[name] = bytes.Clone(raw)
+			if extra.Unknown == nil {
+				extra.Unknown = map[string]jsontext.Value{}
 			}
-		}
-		if err != nil {
-			return err
+			extra.Unknown[m.Name()] = bytes.Clone(m.Raw())
 		}
 	}
-	_, err := d.ReadToken()
-	return err
 }
 
 // raw reads the members of an object as they are.
-func (d *decoder) raw(into map[string]jsontext.Value) error {
-	if _, err := d.ReadToken(); err != nil {
-		return err
+func raw(n rawjson.Node) map[string]jsontext.Value {
+	all := map[string]jsontext.Value{}
+	for m := range n.Members() {
+		all[m.Name()] = bytes.Clone(m.Raw())
 	}
-	for d.PeekKind() != '}' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return err
-		}
-		name := token.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			return err
-		}
-		into[name] = bytes.Clone(value)
-	}
-	_, err := d.ReadToken()
-	return err
+	return all
 }
 
 // value reads one member. Null is absent everywhere, and so is "" where
 // something else than a string is expected: senders leave fields empty in
 // either way.
-func (d *decoder) value(v reflect.Value, path string) error {
-	kind := d.PeekKind()
-	t := v.Type()
+func (d *decoder) value(v reflect.Value, n rawjson.Node) {
+	kind, t := n.Kind(), v.Type()
 	switch {
-	case kind == 'n':
-		return d.SkipValue()
+	case kind == rawjson.KindNull:
+		return
 	case t == rawType:
-		raw, err := d.ReadValue()
-		v.SetBytes(bytes.Clone(raw))
-		return err
-	case t == numberType && kind == '0', t.Kind() == reflect.String && t != numberType && (kind == '"' || kind == '0'):
+		v.SetBytes(bytes.Clone(n.Raw()))
+		return
+	case t == numberType && kind == rawjson.KindNumber,
+		t.Kind() == reflect.String && t != numberType && (kind == rawjson.KindString || kind == rawjson.KindNumber):
 		// A number for a string, such as a ZIP code without quotes, occurs
 		// in real messages; its digits are the text.
-		token, err := d.ReadToken()
-		if err == nil {
-			v.SetString(token.String())
-		}
-		return err
-	case t == boolPointer && (kind == 't' || kind == 'f'):
-		token, err := d.ReadToken()
-		if err == nil {
-			b := token.Bool()
-			v.Set(reflect.ValueOf(&b))
-		}
-		return err
-	case t.Kind() == reflect.Pointer && kind == '{':
+		v.SetString(n.String())
+		return
+	case t == boolPointer && (kind == rawjson.KindTrue || kind == rawjson.KindFalse):
+		b := kind == rawjson.KindTrue
+		v.Set(reflect.ValueOf(&b))
+		return
+	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct && kind == rawjson.KindObject:
 		v.Set(reflect.New(t.Elem()))
-		return d.object(v.Elem(), path)
-	case t.Kind() == reflect.Struct && kind == '{':
-		return d.object(v, path)
-	case t.Kind() == reflect.Slice && kind == '[':
-		return d.array(v, path)
+		d.object(v.Elem(), n)
+		return
+	case t.Kind() == reflect.Struct && kind == rawjson.KindObject:
+		d.object(v, n)
+		return
+	case t.Kind() == reflect.Slice && kind == rawjson.KindArray:
+		d.array(v, n)
+		return
 	}
-	if kind == '"' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return err
-		}
-		text := token.String()
-		switch {
-		case text == "":
-		case t.Kind() == reflect.Pointer && t.Elem() == phoneType:
+	if kind == rawjson.KindString {
+		if text := n.String(); text == "" {
+			return
+		} else if t.Kind() == reflect.Pointer && t.Elem() == phoneType {
 			// Some senders write a single number for PhoneNumber.
 			v.Set(reflect.ValueOf(&PhoneNumber{Office: text}))
-		default:
-			d.report(path, expected(t))
+			return
 		}
-		return nil
 	}
-	if kind == 0 { // broken JSON: the next read says what and where
-		_, err := d.ReadToken()
-		return err
-	}
-	d.report(path, expected(t))
-	return d.SkipValue()
+	d.report(n, expected(t))
 }
 
-func (d *decoder) array(v reflect.Value, path string) error {
-	if _, err := d.ReadToken(); err != nil {
-		return err
-	}
-	list := reflect.MakeSlice(v.Type(), 0, 0)
-	for i := 0; d.PeekKind() != ']'; i++ {
-		item := reflect.New(v.Type().Elem()).Elem()
-		if kind := d.PeekKind(); kind == 'n' {
-			if err := d.SkipValue(); err != nil {
-				return err
-			}
-			continue
+func (d *decoder) array(v reflect.Value, n rawjson.Node) {
+	list := reflect.MakeSlice(v.Type(), n.Len(), n.Len())
+	used := 0
+	for item, ok := n.Child(); ok; item, ok = item.Next() {
+		if item.Kind() != rawjson.KindNull {
+			d.value(list.Index(used), item)
+			used++
 		}
-		if err := d.value(item, path+"["+strconv.Itoa(i)+"]"); err != nil {
-			return err
-		}
-		list = reflect.Append(list, item)
 	}
-	_, err := d.ReadToken()
-	v.Set(list)
-	return err
+	v.Set(list.Slice(0, used))
 }
 
 func expected(t reflect.Type) string {
@@ -203,18 +148,31 @@ func expected(t reflect.Type) string {
 	return "an object"
 }
 
-// syntaxText describes broken JSON without repeating any of it.
-func syntaxText(d *jsontext.Decoder, err error) string {
-	at := strconv.FormatInt(d.InputOffset(), 10)
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) {
-		at = strconv.FormatInt(syntactic.ByteOffset, 10)
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return "Invalid JSON - a member occurs twice in an object, at byte " + at
+// maxDepth is how deep a message may be nested.
+const maxDepth = 1000
+
+// read reads JSON and words, without repeating any of it, why it is none.
+func read(data []byte) (rawjson.Node, error) {
+	doc, err := rawjson.Parse(data, &rawjson.Options{MaxDepth: maxDepth})
+	if err == nil {
+		return doc.Root(), nil
+	}
+	text := "Invalid JSON"
+	var broken *rawjson.Error
+	if errors.As(err, &broken) {
+		at := strconv.Itoa(broken.Offset)
+		switch broken.Reason {
+		case rawjson.DuplicateName:
+			text += " - a member occurs twice in an object, at byte " + at
+		case rawjson.UnexpectedEnd:
+			text += " - the message ends too early, at byte " + at
+		case rawjson.TrailingData:
+			text += " - something follows the message"
+		case rawjson.TooDeep:
+			text += " - too many objects and arrays in each other, at byte " + at
+		default:
+			text += " - syntax error at byte " + at
 		}
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return "Invalid JSON - the message ends too early, at byte " + at
-	}
-	return "Invalid JSON - syntax error at byte " + at
+	return rawjson.Node{}, one(ErrSyntax, "", text)
 }

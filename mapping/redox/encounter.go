@@ -74,7 +74,7 @@ func (w *writer) encounter(v Visit, diagnoses []Diagnosis, canceled string, pati
 	if i, ok := w.account(take(&v.AccountNumber), take(&v.Guarantor), coverages, patient, at); ok {
 		e.Account = []*dtpb.Reference{w.ref(i)}
 	}
-	e.Extension = append(e.Extension, w.rest("Visit", v)...)
+	e.Extension = append(e.Extension, w.rest("Visit", &v)...)
 	return at
 }
 

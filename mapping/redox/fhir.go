@@ -75,7 +75,7 @@ func (w *writer) meta(meta Meta) {
 			w.m.Destinations = append(w.m.Destinations, mapping.Party{ID: d.ID, Name: d.Name})
 		}
 	}
-	w.m.Extensions = append(w.m.Extensions, w.rest("Meta", meta)...)
+	w.m.Extensions = append(w.m.Extensions, w.rest("Meta", &meta)...)
 }
 
 func writeTime(m *mapping.Message) string {

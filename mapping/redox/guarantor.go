@@ -13,7 +13,7 @@ import (
 // account makes the Account of a patient or a visit: who pays, and by which
 // coverages. Without a guarantor and a number there is none.
 func (w *writer) account(number string, g *Guarantor, coverages []int, patient int, owner int) (index int, ok bool) {
-	if number == "" && (g == nil || isEmpty(*g)) {
+	if number == "" && (g == nil || isEmpty(g)) {
 		return 0, false
 	}
 	out := &accountpb.Account{
@@ -32,7 +32,7 @@ func (w *writer) account(number string, g *Guarantor, coverages []int, patient i
 		}
 		out.Coverage = append(out.Coverage, one)
 	}
-	if g != nil && !isEmpty(*g) {
+	if g != nil && !isEmpty(g) {
 		out.Guarantor = []*accountpb.Account_Guarantor{w.guarantor(*g, patient)}
 	}
 	return w.add(out, entry), true
@@ -45,7 +45,7 @@ func (w *writer) guarantor(g Guarantor, patient int) *accountpb.Account_Guaranto
 		if g.RelationToPatient == "Self" {
 			g.RelationToPatient = ""
 		}
-		return &accountpb.Account_Guarantor{Party: w.ref(patient), Extension: w.rest("Guarantor", g)}
+		return &accountpb.Account_Guarantor{Party: w.ref(patient), Extension: w.rest("Guarantor", &g)}
 	}
 	entry := child(patient, joinKey("guarantor", g.Number, g.LastName, g.FirstName, g.DOB))
 	out := &personpb.RelatedPerson{Patient: w.ref(patient)}
@@ -72,7 +72,7 @@ func (w *writer) guarantor(g Guarantor, patient int) *accountpb.Account_Guaranto
 	}
 	telecom, rest := w.telecom(take(&g.PhoneNumber), business, &g.EmailAddresses)
 	out.Telecom = telecom
-	out.Extension = slices.Concat(rest, w.rest("Guarantor", g)) // Employer, Spouse, Type
+	out.Extension = slices.Concat(rest, w.rest("Guarantor", &g)) // Employer, Spouse, Type
 	return &accountpb.Account_Guarantor{Party: w.ref(w.add(out, entry))}
 }
 

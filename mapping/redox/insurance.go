@@ -49,7 +49,7 @@ func (w *writer) coverage(in Insurance, patient int) int {
 	out.Type = inWords(take(&plan.Type))
 	out.ClassValue = append(out.ClassValue, class(coverageClass, "plan", &plan.ID, &plan.Name)...)
 	in.Plan = nil
-	out.Extension = append(out.Extension, w.rest("Plan", plan)...)
+	out.Extension = append(out.Extension, w.rest("Plan", &plan)...)
 	out.ClassValue = append(out.ClassValue, class(coverageClass, "group", &in.GroupNumber, &in.GroupName)...)
 	if policy := in.PolicyNumber; policy != "" {
 		out.ClassValue = append(out.ClassValue, class(policyClassCodeset, "policy", &in.PolicyNumber, new(string))...)
@@ -74,10 +74,10 @@ func (w *writer) coverage(in Insurance, patient int) int {
 	}
 	out.Payor = []*dtpb.Reference{w.payor(company, plan)}
 	in.Company = nil
-	if in.Insured != nil && !isEmpty(*in.Insured) {
+	if in.Insured != nil && !isEmpty(in.Insured) {
 		w.insured(&in, out, patient)
 	}
-	out.Extension = append(out.Extension, w.rest("Insurance", in)...)
+	out.Extension = append(out.Extension, w.rest("Insurance", &in)...)
 	return w.add(out, child(patient, strings.Join(key, "|")))
 }
 
@@ -127,7 +127,7 @@ func (w *writer) payor(c Company, plan Plan) *dtpb.Reference {
 			out.Address = []*dtpb.Address{a}
 		}
 		out.Telecom = phone(phoneWork, take(&c.PhoneNumber))
-		out.Extension = w.rest("Company", c)
+		out.Extension = w.rest("Company", &c)
 		entry := known(out.Identifier)
 		if len(entry.Identifiers) == 0 && name != "" {
 			entry = child(mapping.NoParent, "payor|"+name)
@@ -194,7 +194,7 @@ func (w *writer) insured(in *Insurance, out *coveragepb.Coverage, patient int) {
 	if code == "self" {
 		out.Subscriber = w.ref(patient)
 		p.Relationship = ""
-		out.Extension = append(out.Extension, w.rest("Insured", p)...)
+		out.Extension = append(out.Extension, w.rest("Insured", &p)...)
 		return
 	}
 	relation := take(&p.Relationship)
@@ -220,7 +220,7 @@ func (w *writer) insured(in *Insurance, out *coveragepb.Coverage, patient int) {
 	if a := w.address(take(&p.Address), 0); a != nil {
 		person.Address = []*dtpb.Address{a}
 	}
-	person.Extension = w.rest("Insured", p)
+	person.Extension = w.rest("Insured", &p)
 	out.Subscriber = w.ref(w.add(person, child(patient, "insured|"+name)))
 }
 
@@ -243,7 +243,7 @@ func (r *reader) insured(in *coveragepb.Coverage) *Insured {
 		genders.give(&p.Sex, genderCode(person.Gender.GetValue()))
 		p.Address = r.address(person.Address...)
 	}
-	if isEmpty(*p) {
+	if isEmpty(p) {
 		return nil
 	}
 	return p
@@ -284,7 +284,7 @@ func (r *reader) coverage(in *coveragepb.Coverage) Insurance {
 		out.Company = r.payor(in.Payor[0])
 	}
 	out.Insured = r.insured(in)
-	if !isEmpty(*plan) {
+	if !isEmpty(plan) {
 		out.Plan = plan
 	}
 	return out

@@ -28,7 +28,7 @@ var levels = []level{
 // location makes the chain of us-core-locations of a place and returns the
 // innermost one.
 func (w *writer) location(in *Location) (index int, ok bool) {
-	if in == nil || isEmpty(*in) {
+	if in == nil || isEmpty(in) {
 		return 0, false
 	}
 	l := *in
@@ -75,7 +75,7 @@ func (w *writer) location(in *Location) (index int, ok bool) {
 				out.Type = []*dtpb.CodeableConcept{inWords(t)}
 			}
 			out.Address = w.address(take(&l.Address), 0)
-			out.Extension = w.rest("Location", l)
+			out.Extension = w.rest("Location", &l)
 		}
 		parent = w.once("Location", []any{s.code, s.name, s.identifiers, parent, inner, i == len(chain)-1}, func() int { return w.add(out, entry) })
 	}
@@ -103,7 +103,7 @@ func (r *reader) location(ref *dtpb.Reference) *Location {
 	at, i := target[*locationpb.Location](r, ref)
 	if i < 0 {
 		out.Department = ref.GetDisplay().GetValue()
-		if isEmpty(*out) {
+		if isEmpty(out) {
 			return nil
 		}
 		return out
@@ -131,7 +131,7 @@ func (r *reader) location(ref *dtpb.Reference) *Location {
 		}
 		at, i = next, j
 	}
-	if isEmpty(*out) {
+	if isEmpty(out) {
 		return nil
 	}
 	return out

@@ -1,13 +1,12 @@
 package redox
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"reflect"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 )
 
 // Message is one message in a Redox data model.
@@ -55,23 +54,18 @@ func NewMessage(body Body) (*Message, error) {
 // tolerant where real messages are loose: null and missing are the same,
 // members that the catalogue does not know are kept.
 func Parse(data []byte) (*Message, error) {
-	var head struct {
-		Meta struct {
-			DataModel jsontext.Value
-			EventType jsontext.Value
-		}
-	}
-	d := jsontext.NewDecoder(bytes.NewReader(data))
-	// Only the names are wanted here, so a Meta of a wrong type is no concern
-	// yet; broken JSON is.
-	if err := json.UnmarshalDecode(d, &head); err != nil && !isSemantic(err) {
-		return nil, one(ErrSyntax, "", syntaxText(d, err))
-	}
-	m, err := lookup(text(head.Meta.DataModel), text(head.Meta.EventType), false)
+	root, err := read(data)
 	if err != nil {
 		return nil, err
 	}
-	return m.decode(data)
+	// Only the names are wanted here, so a Meta of a wrong type is no concern
+	// yet.
+	meta := member(root, "Meta")
+	m, err := lookup(stringIn(member(meta, "DataModel")), stringIn(member(meta, "EventType")), false)
+	if err != nil {
+		return nil, err
+	}
+	return m.decode(root)
 }
 
 // ParseResponse reads a message that answers a query. The answer's Meta may
@@ -85,12 +79,20 @@ func ParseResponse(data []byte, dataModel, event string) (*Message, error) {
 	if !events[m.Pair()].response {
 		return nil, one(ErrEvent, "Meta.EventType", "Event type is not a response - "+m.Pair())
 	}
-	return m.decode(data)
+	root, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	return m.decode(root)
 }
 
-func isSemantic(err error) bool {
-	var semantic *json.SemanticError
-	return errors.As(err, &semantic)
+// member is a member of a node that may be no object.
+func member(n rawjson.Node, name string) rawjson.Node {
+	if n.Kind() != rawjson.KindObject {
+		return rawjson.Node{}
+	}
+	m, _ := n.Member(name)
+	return m
 }
 
 func text(v jsontext.Value) string {
@@ -102,6 +104,13 @@ func text(v jsontext.Value) string {
 		return ""
 	}
 	return s
+}
+
+func stringIn(n rawjson.Node) string {
+	if n.Kind() != rawjson.KindString {
+		return ""
+	}
+	return n.String()
 }
 
 // lookup finds the message's kind by the names in its Meta.
@@ -139,30 +148,17 @@ func name(s string) string {
 	return s
 }
 
-func (m *Message) decode(data []byte) (*Message, error) {
-	m.Body = events[m.Pair()].new()
-	var problems Errors
-	d := &decoder{
-		Decoder: jsontext.NewDecoder(bytes.NewReader(data)),
-		report: func(path, want string) {
-			problems = append(problems, problem(ErrType, path, path+" must be "+want+" in "+m.Pair()))
-		},
-	}
-	if d.PeekKind() != '{' {
+func (m *Message) decode(root rawjson.Node) (*Message, error) {
+	if root.Kind() != rawjson.KindObject {
 		return nil, one(ErrSyntax, "", "Invalid JSON - a message is an object")
 	}
-	err := d.object(reflect.ValueOf(m.Body).Elem(), "")
-	if err == nil {
-		if _, end := d.ReadToken(); !errors.Is(end, io.EOF) {
-			err = end
-			if end == nil {
-				return nil, one(ErrSyntax, "", "Invalid JSON - something follows the message")
-			}
-		}
-	}
-	if err != nil {
-		return nil, one(ErrSyntax, "", syntaxText(d.Decoder, err))
-	}
+	m.Body = events[m.Pair()].new()
+	var problems Errors
+	d := &decoder{report: func(at rawjson.Node, want string) {
+		path := at.Path()
+		problems = append(problems, problem(ErrType, path, path+" must be "+want+" in "+m.Pair()))
+	}}
+	d.object(reflect.ValueOf(m.Body).Elem(), root)
 	wrong := map[string]bool{}
 	for _, p := range problems {
 		wrong[p.Path] = true
@@ -185,7 +181,11 @@ func (m *Message) Validate() error { return append(m.missing(), m.controls()...)
 // controls finds texts with control characters, which FHIR's strings cannot
 // hold. R4 datatypes: string.
 func (m *Message) controls() (problems Errors) {
-	controls(reflect.ValueOf(m.Body).Elem(), "", func(path string) {
+	body := reflect.ValueOf(m.Body).Elem()
+	if !hasControls(body) {
+		return nil // as nearly always; the search for the paths is slower
+	}
+	controls(body, "", func(path string) {
 		problems = append(problems, problem(ErrValue, path, path+" must not have control characters in "+m.Pair()))
 	})
 	return problems

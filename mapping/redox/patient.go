@@ -18,11 +18,11 @@ func (w *writer) patient(p Patient) int {
 			out.Contact = append(out.Contact, w.contact(c))
 		}
 	}
-	if pcp := p.PCP; pcp != nil && !isEmpty(*pcp) {
+	if pcp := p.PCP; pcp != nil && !isEmpty(pcp) {
 		p.PCP = nil
 		out.GeneralPractitioner = []*dtpb.Reference{w.provider(*pcp, child(at, "provider"))}
 	}
-	out.Extension = append(out.Extension, w.rest("Patient", p)...)
+	out.Extension = append(out.Extension, w.rest("Patient", &p)...)
 	return at
 }
 
@@ -60,7 +60,7 @@ func (w *writer) demographics(d Demographics, p *patientpb.Patient) {
 		}
 	}
 	p.Extension = append(p.Extension, rest...)
-	p.Extension = append(p.Extension, w.rest("Demographics", d)...)
+	p.Extension = append(p.Extension, w.rest("Demographics", &d)...)
 }
 
 // patient reads a Patient.
@@ -102,7 +102,7 @@ func (r *reader) patient(in *patientpb.Patient) *Patient {
 			p.PCP = r.provider(gp)
 		}
 	}
-	if !isEmpty(*d) {
+	if !isEmpty(d) {
 		p.Demographics = d
 	}
 	return p

@@ -30,7 +30,7 @@ func (w *writer) patientAdmin(body PatientAdmin) {
 	if len(retired) > 0 {
 		w.merge(patient, retired)
 	}
-	if v := body.Visit; aboutVisit && v != nil && !isEmpty(*v) {
+	if v := body.Visit; aboutVisit && v != nil && !isEmpty(v) {
 		body.Visit = nil
 		canceled := ""
 		if body.Meta != nil {
@@ -43,7 +43,7 @@ func (w *writer) patientAdmin(body PatientAdmin) {
 		w.account("", guarantor, coverages, patient, patient)
 	}
 	body.Meta = nil // in the message itself
-	w.m.Extensions = append(w.m.Extensions, w.rest("PatientAdmin", body)...)
+	w.m.Extensions = append(w.m.Extensions, w.rest("PatientAdmin", &body)...)
 }
 
 // merge makes the retired Patient of a PatientMerge: Patient.Identifiers is

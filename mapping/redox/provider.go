@@ -41,7 +41,7 @@ var visitRoles = []visitRole{
 func (w *writer) providers(v *Visit, visit int) (out []participant) {
 	for _, role := range visitRoles {
 		member := role.member(v)
-		if p := *member; p != nil && !isEmpty(*p) {
+		if p := *member; p != nil && !isEmpty(p) {
 			out = append(out, w.participant(*p, concept(participationType, role.code, role.display, ""), visit))
 		}
 		*member = nil
@@ -179,7 +179,7 @@ func (w *writer) practitioner(p Provider, unnamed mapping.Entry) int {
 			out.Address = []*dtpb.Address{a}
 		}
 		place, hasPlace := w.location(take(&p.Location))
-		out.Extension = slices.Concat(rest, w.rest("Provider", p))
+		out.Extension = slices.Concat(rest, w.rest("Provider", &p))
 		i := w.add(out, entry)
 		if hasPlace {
 			w.add(&rolepb.PractitionerRole{

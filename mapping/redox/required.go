@@ -52,19 +52,23 @@ func parseRequirements(s string) (list []requirement, rest string) {
 // missing finds the required members that an object lacks. A member is
 // required only when its parent object is there. Null and "" count as absent.
 func missing(v reflect.Value, path string, tree []requirement, report func(path string)) {
+	index := members(v.Type())
 	for _, r := range tree {
+		i, ok := index[r.name]
+		if !ok {
+			continue
+		}
+		field := v.Field(i)
+		zero := field.IsZero()
+		if zero && !r.required || !zero && len(r.members) == 0 {
+			continue
+		}
 		at := r.name
 		if path != "" {
 			at = path + "." + r.name
 		}
-		field := v.FieldByName(r.name)
-		if field.IsZero() {
-			if r.required {
-				report(at)
-			}
-			continue
-		}
-		if len(r.members) == 0 {
+		if zero {
+			report(at)
 			continue
 		}
 		switch field.Kind() {
@@ -78,6 +82,37 @@ func missing(v reflect.Value, path string, tree []requirement, report func(path 
 			}
 		}
 	}
+}
+
+// hasControls reports whether controls would report anything.
+func hasControls(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String:
+		s := v.String()
+		for i := range len(s) {
+			if s[i] < ' ' && s[i] != '\t' && s[i] != '\n' && s[i] != '\r' {
+				return true
+			}
+		}
+	case reflect.Pointer:
+		return !v.IsNil() && hasControls(v.Elem())
+	case reflect.Slice:
+		if v.Type() == rawType {
+			return false
+		}
+		for i := range v.Len() {
+			if hasControls(v.Index(i)) {
+				return true
+			}
+		}
+	case reflect.Struct:
+		for i := 1; i < v.NumField(); i++ { // the first is Object
+			if hasControls(v.Field(i)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // controls reports the strings that have control characters other than tab and

@@ -25,7 +25,8 @@ import (
 // has members that no data model knows, as JSON text, and Redox's own
 // Extensions become FHIR extensions with the same URL (Redox: Extensions).
 
-// isEmpty tells whether nothing is left in an object, at any depth.
+// isEmpty tells whether nothing is left in an object, at any depth. It takes
+// the object or, which saves copying it, a pointer to it.
 func isEmpty(object any) bool { return emptyValue(reflect.ValueOf(object)) }
 
 func emptyValue(v reflect.Value) bool {
@@ -58,9 +59,10 @@ func emptyValue(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// rest makes extensions of all that is left in an object.
+// rest makes extensions of all that is left in an object, given as it is or
+// by a pointer.
 func (w *writer) rest(object string, left any) []*dtpb.Extension {
-	v := reflect.ValueOf(left)
+	v := reflect.Indirect(reflect.ValueOf(left))
 	if emptyValue(v) {
 		return nil
 	}

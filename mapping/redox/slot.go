@@ -18,7 +18,7 @@ func (w *writer) slots(body Scheduling) {
 			w.m.Focus = append(w.m.Focus, w.slot(s))
 		}
 	}
-	w.m.Extensions = append(w.m.Extensions, w.rest("Scheduling", body)...)
+	w.m.Extensions = append(w.m.Extensions, w.rest("Scheduling", &body)...)
 }
 
 func (w *writer) slot(s Slot) int {
@@ -45,7 +45,7 @@ func (w *writer) slot(s Slot) int {
 	} else {
 		out.End.Extension = w.assumed()
 	}
-	out.Extension = w.rest("Slot", s)
+	out.Extension = w.rest("Slot", &s)
 	entry := known(out.Identifier)
 	if len(entry.Identifiers) == 0 && when != "" {
 		entry = child(schedule, "slot|"+when)
@@ -61,7 +61,7 @@ func (w *writer) schedule(p *Provider, l *Location) int {
 	return w.once("Schedule", place{p, l}, func() int {
 		out := &schedulepb.Schedule{Active: boolean(true)}
 		owner, key := mapping.NoParent, "schedule"
-		if p != nil && !isEmpty(*p) {
+		if p != nil && !isEmpty(p) {
 			ref := w.provider(*p, child(mapping.NoParent, "provider"))
 			owner = w.m.Find(ref)
 			out.Actor = append(out.Actor, ref)

@@ -1,7 +1,11 @@
 package redox
 
 import (
-	"github.com/go-json-experiment/json"
+	"encoding/binary"
+	"reflect"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	"google.golang.org/protobuf/proto"
 
@@ -13,23 +17,64 @@ type writer struct {
 	o    Options
 	m    *mapping.Message
 	said map[string]int // what has an entry already → its index
+	key  []byte         // of once; its memory is used again
 }
 
 // once makes an entry for an object, or finds the one it has already: a
 // provider with two roles is one Practitioner. The whole object is the key, so
 // that each comes back as it was.
 func (w *writer) once(kind string, object any, make func() int) int {
-	data, err := json.Marshal(object, json.Deterministic(true))
-	if err != nil {
-		return make()
-	}
-	key := kind + string(data)
-	if i, ok := w.said[key]; ok {
+	w.key = appendKey(append(w.key[:0], kind...), reflect.ValueOf(object))
+	if i, ok := w.said[string(w.key)]; ok {
 		return i
 	}
+	key := string(w.key) // make comes here again for what is inside
 	i := make()
 	w.said[key] = i
 	return i
+}
+
+// appendKey appends bytes that are the same for the same values only: every
+// string with its length, every field with its number.
+func appendKey(b []byte, v reflect.Value) []byte {
+	switch v.Kind() {
+	case reflect.String:
+		return append(binary.AppendUvarint(b, uint64(v.Len())), v.String()...)
+	case reflect.Bool:
+		return strconv.AppendBool(b, v.Bool())
+	case reflect.Int:
+		return binary.AppendVarint(b, v.Int())
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return append(b, 0)
+		}
+		return appendKey(append(b, 1), v.Elem())
+	case reflect.Slice:
+		b = binary.AppendUvarint(b, uint64(v.Len()))
+		if v.Type() == rawType {
+			return append(b, v.Bytes()...)
+		}
+		for i := range v.Len() {
+			b = appendKey(b, v.Index(i))
+		}
+		return b
+	case reflect.Map:
+		named := v.Interface().(map[string]jsontext.Value)
+		b = binary.AppendUvarint(b, uint64(len(named)))
+		for _, name := range sorted(named) {
+			b = appendKey(b, reflect.ValueOf(name))
+			b = appendKey(b, reflect.ValueOf(named[name]))
+		}
+		return b
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Field(i); !f.IsZero() {
+				b = appendKey(binary.AppendUvarint(b, uint64(i+1)), f)
+			}
+		}
+		return append(b, 0)
+	}
+	panic("redox: a key of " + v.Kind().String()) // no model has another kind
 }
 
 func (w *writer) add(resource proto.Message, e mapping.Entry) int { return w.m.Add(resource, e) }
