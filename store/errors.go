@@ -22,6 +22,8 @@ var (
 	ErrUnavailable = errors.New("store unavailable")
 	// ErrTimeout: a query's time budget ended.
 	ErrTimeout = errors.New("query took too long")
+	// ErrTrimmed: the log entries asked for were trimmed (see LogTrimmer).
+	ErrTrimmed = errors.New("log entries were trimmed")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store is closed")
 )

@@ -36,3 +36,9 @@ func (e *Engine) Backup(ctx context.Context, dir string) error {
 	}
 	return nil
 }
+
+// Exists reports whether a folder holds a store.
+func Exists(dir string) bool {
+	found, err := filepath.Glob(filepath.Join(dir, "marker.manifest.*"))
+	return err == nil && len(found) > 0
+}

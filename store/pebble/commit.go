@@ -58,8 +58,8 @@ func (e *Engine) append(ctx context.Context, t *tenant, commits []store.Commit) 
 	if err != nil {
 		return nil, nil, wrap(err)
 	}
-	if err := e.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
-		return nil, nil, wrap(err)
+	if err := e.apply(t, b); err != nil {
+		return nil, nil, err
 	}
 	t.planned = head
 	return outcomes, func() error {
@@ -70,6 +70,17 @@ func (e *Engine) append(ctx context.Context, t *tenant, commits []store.Commit) 
 		t.publish(head)
 		return nil
 	}, nil
+}
+
+// apply writes a batch of a tenant, unless that was dropped. The caller waits
+// for the batch to be durable.
+func (e *Engine) apply(t *tenant, b *pebble.Batch) error {
+	t.gate.RLock()
+	defer t.gate.RUnlock()
+	if t.dropped {
+		return errDropped
+	}
+	return wrap(e.db.ApplyNoSyncWait(b, pebble.Sync))
 }
 
 // writer puts entries into one batch. It remembers what the batch wrote last

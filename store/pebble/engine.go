@@ -140,8 +140,19 @@ func (e *Engine) load() error {
 		e.tenants[store.Tenant(it.Key()[1:])] = t
 		e.next = max(e.next, id)
 	}
-	return it.Error()
+	v, closer, err = e.db.Get(lastTenant())
+	if errors.Is(err, pebble.ErrNotFound) {
+		return it.Error()
+	}
+	if err != nil {
+		return err
+	}
+	e.next = max(e.next, tenantID(binary.BigEndian.Uint32(v)))
+	return errors.Join(closer.Close(), it.Error())
 }
+
+// lastTenant is where the number of the last tenant that was made is kept.
+func lastTenant() []byte { return append([]byte{spaceMeta}, "tenant"...) }
 
 // enter registers a call, so that Close can wait for it.
 func (e *Engine) enter() error {
@@ -169,8 +180,11 @@ func (e *Engine) ensure(name store.Tenant) (*tenant, error) {
 		return t, nil
 	}
 	id := e.next + 1
-	key := append([]byte{spaceTenant}, name...)
-	if err := e.db.Set(key, binary.BigEndian.AppendUint32(nil, uint32(id)), pebble.Sync); err != nil {
+	number := binary.BigEndian.AppendUint32(nil, uint32(id))
+	b := e.db.NewBatch()
+	_ = b.Set(append([]byte{spaceTenant}, name...), number, nil) // fails on indexed batches only
+	_ = b.Set(lastTenant(), number, nil)                           // the number of a dropped tenant is not used again
+	if err := b.Commit(pebble.Sync); err != nil {
 		return nil, wrap(err)
 	}
 	t, err := e.openTenant(id)

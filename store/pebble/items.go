@@ -93,7 +93,7 @@ func (e *Engine) changeItem(ctx context.Context, name store.Tenant, kind, id str
 	if err != nil {
 		return err
 	}
-	b, err := e.stageItem(t.id, kind, id, expect, write)
+	b, err := e.stageItem(t, kind, id, expect, write)
 	if err != nil {
 		return err
 	}
@@ -104,10 +104,11 @@ func (e *Engine) changeItem(ctx context.Context, name store.Tenant, kind, id str
 	return wrap(b.Close())
 }
 
-func (e *Engine) stageItem(t tenantID, kind, id string, expect int64,
+func (e *Engine) stageItem(tenant *tenant, kind, id string, expect int64,
 	write func(b *pebble.Batch, t tenantID, old store.Item)) (*pebble.Batch, error) {
 	e.items.Lock()
 	defer e.items.Unlock()
+	t := tenant.id
 	old, err := e.item(t, kind, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
@@ -121,10 +122,7 @@ func (e *Engine) stageItem(t tenantID, kind, id string, expect int64,
 	}
 	_ = b.Delete(itemKey(t, kind, id), nil)
 	write(b, t, old)
-	if err := e.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
-		return nil, wrap(err)
-	}
-	return b, nil
+	return b, e.apply(tenant, b)
 }
 
 // indexedKeys are the keys under which an item stands, expired or not.

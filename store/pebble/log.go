@@ -22,6 +22,9 @@ func (e *Engine) Head(ctx context.Context, name store.Tenant) (int64, error) {
 func (e *Engine) ReadLog(ctx context.Context, name store.Tenant, after int64, limit int) ([]store.Entry, error) {
 	var entries []store.Entry
 	err := e.read(ctx, name, nil, func(t *tenant) error {
+		if after+1 < t.logFloor() {
+			return store.ErrTrimmed
+		}
 		p := prefix(spaceLog, t.id)
 		it, err := e.db.NewIter(&pebble.IterOptions{
 			LowerBound: logKey(t.id, after+1),
@@ -57,15 +60,11 @@ func (e *Engine) WaitLog(ctx context.Context, name store.Tenant, after int64) (i
 	if err := store.CheckTenant(name); err != nil {
 		return 0, err
 	}
-	if err := e.enter(); err != nil {
-		return 0, err
-	}
-	t, err := e.ensure(name)
-	e.inUse.Done() // Close must not wait for waiters; they are woken by done
-	if err != nil {
-		return 0, err
-	}
-	for {
+	for { // outside of enter: Close must not wait for waiters, it wakes them by done
+		t, err := e.waitable(name)
+		if err != nil {
+			return 0, err
+		}
 		head, grown := t.watch()
 		if head > after {
 			return head, nil
@@ -78,4 +77,14 @@ func (e *Engine) WaitLog(ctx context.Context, name store.Tenant, after int64) (i
 			return 0, store.ErrClosed
 		}
 	}
+}
+
+// waitable is the tenant to wait for. It may be another one the next time,
+// when the first was dropped.
+func (e *Engine) waitable(name store.Tenant) (*tenant, error) {
+	if err := e.enter(); err != nil {
+		return nil, err
+	}
+	defer e.inUse.Done()
+	return e.ensure(name)
 }

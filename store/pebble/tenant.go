@@ -23,7 +23,15 @@ type tenant struct {
 	planned  int64
 	lastTime time.Time
 
+	// gate is held for reading while something of the tenant is written, so
+	// that nothing can be left behind by a write that overtakes a drop.
+	gate    sync.RWMutex
+	dropped bool
+
+	trimming sync.Mutex // one at a time
+
 	mu      sync.Mutex
+	floor   floor
 	durable int64         // the head that readers may see
 	grown   chan struct{} // closed and replaced when durable grows
 }
@@ -33,6 +41,9 @@ func (e *Engine) openTenant(id tenantID) (*tenant, error) {
 	t.pipeline.MaxBatch = maxBatch
 	t.pipeline.Append = func(ctx context.Context, commits []store.Commit) ([]store.Outcome, func() error, error) {
 		return e.append(ctx, t, commits)
+	}
+	if err := e.loadFloor(t); err != nil {
+		return nil, err
 	}
 	p := prefix(spaceLog, id)
 	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: end(p)})
