@@ -23,6 +23,9 @@ type cli struct {
 	Receive  receiveCommand  `cmd:"" help:"Run a webhook subscriber that verifies, stores and prints what it gets."`
 	Demo     demoCommand     `cmd:"" help:"Play the main job from end to end on this machine."`
 	Mongodb  mongodbCommand  `cmd:"" help:"Look after the MongoDB that servers run on."`
+	Backup   backupCommand   `cmd:"" help:"Copy the embedded store."`
+	Restore  restoreCommand  `cmd:"" help:"Make a data folder from a backup."`
+	Check    checkCommand    `cmd:"" help:"Check the embedded store, or a backup, for consistency."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

@@ -296,6 +296,7 @@ func (c *checker) keySets() error {
 		}
 		doc, _, err := byNumber(c.r, c.t, number, false)
 		switch {
+		case errors.Is(err, errLayout): // found already
 		case errors.Is(err, store.ErrNotFound):
 			c.found("document %d has keys and does not exist", number)
 		case err != nil:

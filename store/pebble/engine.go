@@ -183,7 +183,7 @@ func (e *Engine) ensure(name store.Tenant) (*tenant, error) {
 	number := binary.BigEndian.AppendUint32(nil, uint32(id))
 	b := e.db.NewBatch()
 	_ = b.Set(append([]byte{spaceTenant}, name...), number, nil) // fails on indexed batches only
-	_ = b.Set(lastTenant(), number, nil)                           // the number of a dropped tenant is not used again
+	_ = b.Set(lastTenant(), number, nil)                         // the number of a dropped tenant is not used again
 	if err := b.Commit(pebble.Sync); err != nil {
 		return nil, wrap(err)
 	}
