@@ -182,6 +182,23 @@ func TestALongTextIsKept(t *testing.T) {
 	}
 }
 
+// A message whose part of the log was trimmed does not hide the others.
+func TestATrimmedLogDoesNotHideMessages(t *testing.T) {
+	x, w := watch(t)
+	old := ingest(t, x, anonymous(t, "V1"))
+	ingest(t, x, anonymous(t, "V2"))
+	recent := ingest(t, x, anonymous(t, "V3"))
+	if err := w.Store.(store.LogTrimmer).TrimLog(context.Background(), testTenant, recent.Message.Seq); err != nil {
+		t.Fatal(err)
+	}
+	if m := logged(t, x, old.Message.ID); m.Status != notifications.Pending {
+		t.Errorf("the trimmed one is %s", m.Status)
+	}
+	if m := logged(t, x, recent.Message.ID); m.Status != notifications.Succeeded {
+		t.Errorf("the recent one is %s", m.Status)
+	}
+}
+
 // anonymous is a message whose patient has no identifier, which the catalogue
 // allows.
 func anonymous(t *testing.T, visit string) []byte {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -64,7 +65,8 @@ const messagesKept = 30 * 24 * time.Hour
 // stands. That the commit came is not written a second time: a record that is
 // PENDING has succeeded when the change log has an entry for it, and settle
 // looks there when somebody reads the record. So nothing can be lost between
-// the two, whenever the process ends. Only what fails, or changes nothing, is
+// the two, whenever the process ends. A log must not be trimmed within
+// messagesKept, or those that were in it stay PENDING. Only what fails, or changes nothing, is
 // written with its final status.
 type Messages struct {
 	items store.Items
@@ -185,6 +187,9 @@ func (l Messages) settle(ctx context.Context, t store.Tenant, found []Message) e
 				break
 			}
 			entries, err := l.log.ReadLog(ctx, t, at, settlePage)
+			if errors.Is(err, store.ErrTrimmed) {
+				break // what became of it is not known any more
+			}
 			if err != nil {
 				return err
 			}
