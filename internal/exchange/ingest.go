@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/fhirfacade/fhirfacade/mapping"
 	"github.com/fhirfacade/fhirfacade/mapping/redox"
@@ -31,13 +33,16 @@ func (x *Exchange) Ingest(ctx context.Context, t store.Tenant, src Source, raw [
 		ID: x.o.NewID(), ReceivedAt: x.o.Now().UTC(), Direction: Inbound, Status: notifications.Pending,
 		Source: src.ID, SourceName: src.Name, Bytes: len(raw),
 	}}
-	parsed, err := redox.Parse(raw)
-	if parsed != nil {
-		rc.Parsed, rc.Message.DataModel, rc.Message.EventType = parsed, parsed.DataModel, parsed.EventType
-	}
-	if err == nil {
-		err = x.commit(ctx, t, src, &rc, raw)
-	}
+	err := survive(func() error {
+		parsed, err := redox.Parse(raw)
+		if parsed != nil {
+			rc.Parsed, rc.Message.DataModel, rc.Message.EventType = parsed, parsed.DataModel, parsed.EventType
+		}
+		if err != nil {
+			return err
+		}
+		return x.commit(ctx, t, src, &rc, raw)
+	})
 	if err != nil {
 		f, logged := x.refuse(ctx, t, &rc.Message, raw, err)
 		if !logged && f.Permanent() {
@@ -49,6 +54,38 @@ func (x *Exchange) Ingest(ctx context.Context, t store.Tenant, src Source, raw [
 	rc.Message.Status = notifications.Succeeded
 	x.count(rc.Message)
 	return rc, nil
+}
+
+// survive makes an error of a panic, so that a message that no code was ready
+// for is in the log like any other that failed. The panic's value may hold
+// what is a patient's; its type and its place are what helps.
+func survive(work func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic (%T) at %s", v, panicPlace())
+		}
+	}()
+	return work()
+}
+
+// panicPlace is the function and line that panicked: the first frame behind
+// the runtime's own.
+func panicPlace() string {
+	pc := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(0, pc)])
+	panicked := false
+	for {
+		f, more := frames.Next()
+		switch {
+		case f.Function == "runtime.gopanic":
+			panicked = true
+		case panicked && !strings.HasPrefix(f.Function, "runtime."):
+			return fmt.Sprintf("%s:%d", f.Function, f.Line)
+		}
+		if !more {
+			return "an unknown place"
+		}
+	}
 }
 
 // refuse records why a message failed.
