@@ -82,6 +82,9 @@ type Query struct {
 	Limit int
 	// Count asks for Page.Total.
 	Count bool
+	// Estimate, with Count, lets an engine answer with an estimate where
+	// counting would take long. It says so in Page.Estimated.
+	Estimate bool
 	// RefsOnly leaves out the bodies.
 	RefsOnly bool
 }
@@ -106,9 +109,10 @@ type Page struct {
 	Documents []Document
 	// Next is nil when nothing follows.
 	Next *Cursor
-	// Total is the exact number of matches when Query.Count asked for it,
-	// else -1.
+	// Total is the number of matches when Query.Count asked for it, else -1.
 	Total int64
+	// Estimated says that Total is not exact, as Query.Estimate allows.
+	Estimated bool
 }
 
 // CheckClause reports, wrapped in ErrInvalid, what is not allowed in a

@@ -22,6 +22,8 @@ type limits struct {
 	// whose matches are at the far end of the sort range costs at most this
 	// much more than it would have.
 	walk int
+	// estimate is how much is looked at for an estimated count.
+	estimate int
 	// chain is how many documents of an inner query become a set.
 	chain int
 	// remembered is how many documents a chain that is checked document by
@@ -30,5 +32,5 @@ type limits struct {
 }
 
 var usualLimits = limits{
-	gather: 1 << 16, probe: 4096, worth: 32, leaps: 8, few: 1024, walk: 1 << 14, chain: 1024, remembered: 1 << 14,
+	gather: 1 << 16, probe: 4096, worth: 32, leaps: 8, few: 1024, walk: 1 << 14, estimate: 10000, chain: 1024, remembered: 1 << 14,
 }

@@ -176,7 +176,7 @@ func (s *searcher) planAnd(parts store.And, level int, where string) (plan, erro
 		s.note(at(driver.part), driver.kind, len(driver.list), true, "drive")
 		p = plan{driver.sorted(), len(driver.list)}
 		if len(driver.list) > s.limits.worth {
-			p, err = s.narrow(p, driver, cands, keys, parts, at, used)
+			p, err = s.narrow(driver, cands, keys, parts, at, used)
 		}
 	case len(keys) > 0:
 		p, err = s.leap(plan{atMost: unknown}, parts, keys, at, used)
@@ -292,7 +292,7 @@ const overlap = 4
 // narrow spares a driver of many documents the look at the key set of each.
 // Parts that are not much larger are gathered, too. And leaping to and fro
 // between the driver and one other key passes over what only one of them has.
-func (s *searcher) narrow(p plan, driver *gatherer, cands []*gatherer, keys []int, parts store.And, at func(int) string, used map[int]bool) (plan, error) {
+func (s *searcher) narrow(driver *gatherer, cands []*gatherer, keys []int, parts store.And, at func(int) string, used map[int]bool) (plan, error) {
 	list := driver.list
 	for _, g := range cands {
 		bound := overlap * len(driver.list)
@@ -308,7 +308,7 @@ func (s *searcher) narrow(p plan, driver *gatherer, cands []*gatherer, keys []in
 			list = intersect(list, g.sorted().list)
 		}
 	}
-	p = plan{&sortedList{list: list}, len(list)}
+	p := plan{&sortedList{list: list}, len(list)}
 	i, ok := s.rarestKey(cands, keys, used)
 	if !ok || len(list) <= s.limits.worth {
 		return p, nil

@@ -44,7 +44,7 @@ func (s *searcher) search(q store.Query) (store.Page, error) {
 		return page, err
 	}
 	if q.Count {
-		if page.Total, err = s.count(where); err != nil {
+		if page.Total, page.Estimated, err = s.count(where, q.Estimate); err != nil {
 			return page, err
 		}
 	}
@@ -125,49 +125,6 @@ func (s *searcher) byNumber(where store.Clause, q store.Query) ([]store.Cursor, 
 		}
 		if err := s.step(); err != nil {
 			return nil, err
-		}
-	}
-}
-
-// count counts exactly. A range alone is counted by its postings, which is
-// far quicker than looking at the documents.
-func (s *searcher) count(where store.Clause) (int64, error) {
-	if r, ok := where.(store.Range); ok {
-		if _, single := r.Single(); !single {
-			return s.countRange(r)
-		}
-	}
-	p, err := s.plan(where, 0, "count")
-	if err != nil {
-		return 0, err
-	}
-	total := int64(0)
-	for n, err := p.seek(0); ; n, err = p.seek(n + 1) {
-		if err != nil || n == none {
-			return total, err
-		}
-		total++
-		if err := s.step(); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// countRange counts the documents of a range, each once.
-func (s *searcher) countRange(r store.Range) (int64, error) {
-	g, _ := s.gatherer(r)
-	var seen bitmap
-	total := int64(0)
-	for {
-		n, err := g.next(s)
-		if err != nil || n == none {
-			return total, err
-		}
-		if seen.add(uint64(n)) {
-			total++
-		}
-		if err := s.step(); err != nil {
-			return 0, err
 		}
 	}
 }
