@@ -357,7 +357,7 @@ func (c *checker) locate() error {
 			err = set.load(number, v)
 		}
 		if errors.Is(err, errLayout) {
-			return nil //nolint:nilerr // reported by keySets
+			return nil // reported by keySets
 		}
 		for i := range set.len() {
 			_, closer, err := c.r.Get(postingKey(c.t, string(set.at(i)), number))
@@ -379,7 +379,7 @@ func (c *checker) locate() error {
 	err = c.each(spaceKey, func(k, _ []byte) error {
 		escaped, number, err := cutPosting(k)
 		if errors.Is(err, errLayout) {
-			return nil //nolint:nilerr // reported by postings
+			return nil // reported by postings
 		}
 		set, err := s.keys(number, 0)
 		if err != nil {
