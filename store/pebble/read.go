@@ -1,10 +1,12 @@
 package pebble
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,20 +19,49 @@ type view struct {
 	t *tenant
 }
 
-// States implements store.View.
+// States implements store.View. Most refs of a batch are new ones, that no
+// file has: one iterator rules them out by the files' filters much quicker
+// than a lookup of each.
 func (v view) States(_ context.Context, refs []store.Ref) (map[store.Ref]store.State, error) {
 	states := make(map[store.Ref]store.State, len(refs))
-	for _, ref := range refs {
-		doc, err := v.e.document(v.e.db, v.t.id, ref, false)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-		case err != nil:
-			return nil, err
-		default:
-			states[ref] = store.State{Number: doc.Number, Version: doc.Version, Deleted: doc.Deleted}
+	names := make([]named, len(refs))
+	for i, ref := range refs {
+		names[i] = named{nameKey(v.t.id, ref), ref}
+	}
+	slices.SortFunc(names, func(a, b named) int { return bytes.Compare(a.key, b.key) })
+	p := prefix(spaceName, v.t.id)
+	it, err := v.e.db.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: end(p)})
+	if err != nil {
+		return nil, wrap(err)
+	}
+	defer it.Close()
+	for _, n := range names {
+		if !it.SeekPrefixGE(n.key) {
+			if err := it.Error(); err != nil {
+				return nil, wrap(err)
+			}
+			continue
 		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return nil, wrap(err)
+		}
+		number, _, err := cutNumber(value)
+		if err != nil {
+			return nil, err
+		}
+		doc, _, err := byNumber(v.e.db, v.t.id, number, false)
+		if err != nil {
+			return nil, err
+		}
+		states[n.ref] = store.State{Number: number, Version: doc.Version, Deleted: doc.Deleted}
 	}
 	return states, nil
+}
+
+type named struct {
+	key []byte
+	ref store.Ref
 }
 
 // Find implements store.View.

@@ -12,12 +12,14 @@ func options(o Options, cache *pebble.Cache) *pebble.Options {
 		Cache:              cache,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             logger{o.Logger, o.Fatal},
-		// A resource is 1.3 KiB of JSON and some 30 index keys: 3.2 KiB of a
-		// memtable. With 64 MiB of them a flush is 20,000 resources, and what
-		// is flushed is read and written again as rarely as may be.
-		MemTableSize: 64 << 20,
-		// A flush makes one level 0 file in each part of the key space.
-		L0CompactionThreshold: 4,
+		// A resource is 1.3 KiB of JSON and some 35 index keys: 3.5 KiB of a
+		// memtable. Half of what a commit costs is finding the place of each
+		// key there, which is slower in a larger one, for more misses of the
+		// processor's cache; a smaller one makes more to compact.
+		MemTableSize: 32 << 20,
+		// So many flushes are merged at once: each makes all of the index that
+		// it meets in the next level be written again.
+		L0CompactionThreshold: 8,
 		L0StopWritesThreshold: 24,
 		// Flushed files are compressed little, since they are soon written
 		// again; the last level, which has nine tenths of the data, with zstd.
