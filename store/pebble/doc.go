@@ -7,5 +7,14 @@
 // crash. Concurrent commits of a tenant share a batch, and batches of all
 // tenants share the write-ahead log's syncs.
 //
-// The layout of every key is in layout.go.
+// # Where to start reading
+//
+//   - layout.go has every key of the folder, ordered.go and codec.go how keys
+//     and values are written, tuning.go how pebble is set up.
+//   - commit.go is the way in.
+//   - search.go is the way of a query: resolve.go takes chains out of it,
+//     plan.go chooses what drives it, gather.go and numbers.go walk postings,
+//     sorting.go brings matches into order, count.go counts them. What may be
+//     held in memory is in limits.go and at searcher.
+//   - check.go, backup.go, compact.go, trim.go and drop.go are for operators.
 package pebble
