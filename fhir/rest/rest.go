@@ -79,6 +79,7 @@ func New(o Options) *API {
 	inner.NoRoute(a.serve(a.noRoute))
 	inner.NoMethod(a.serve(a.noMethod))
 	a.routes(inner, "")
+	a.metadataRoute(inner, "")
 	a.inner = inner
 	return a
 }

@@ -12,25 +12,35 @@ import (
 // BasePath is the route of a tenant's FHIR base.
 const BasePath = "/fhir/R4/:organization/:environment"
 
-// Register adds the API's routes.
+// Register adds the API's routes but the CapabilityStatement's.
 func (a *API) Register(e gin.IRoutes) { a.routes(e, BasePath) }
 
-func (a *API) routes(e gin.IRoutes, base string) {
-	on := func(method string, h handler, paths ...string) {
-		for _, path := range paths {
-			e.Handle(method, base+path, a.serve(h))
-			if method == http.MethodGet {
-				e.Handle(http.MethodHead, base+path, a.serve(h))
-			}
+// RegisterMetadata adds the route of the CapabilityStatement. It stands apart
+// because clients read it before they have credentials: SMART App Launch wants
+// it open.
+func (a *API) RegisterMetadata(e gin.IRoutes) { a.metadataRoute(e, BasePath) }
+
+func (a *API) metadataRoute(e gin.IRoutes, base string) {
+	a.on(e, base, http.MethodGet, a.metadata, "/metadata")
+}
+
+func (a *API) on(e gin.IRoutes, base, method string, h handler, paths ...string) {
+	for _, path := range paths {
+		e.Handle(method, base+path, a.serve(h))
+		if method == http.MethodGet {
+			e.Handle(http.MethodHead, base+path, a.serve(h))
 		}
 	}
+}
+
+func (a *API) routes(e gin.IRoutes, base string) {
+	on := func(method string, h handler, paths ...string) { a.on(e, base, method, h, paths...) }
 	root := []string{"", "/"}
 	if base == "" {
 		root = root[1:]
 	}
 	on(http.MethodGet, a.search, root...)
 	on(http.MethodPost, a.bundle, root...)
-	on(http.MethodGet, a.metadata, "/metadata")
 	on(http.MethodGet, a.history, "/_history", "/:type/_history", "/:type/:id/_history")
 
 	on(http.MethodGet, a.search, "/:type")

@@ -112,11 +112,12 @@ func TestAdminTokenIsRequired(t *testing.T) {
 	}
 }
 
-// Without --sandbox nothing but the health pages is open.
+// Without --sandbox nothing but the health pages and the capability statement
+// is open.
 func TestAuthentication(t *testing.T) {
 	const token = "an-administrators-long-token"
 	r := start(t, server.Config{Data: t.TempDir(), AdminToken: token})
-	for _, path := range []string{fhirBase + "/Patient", fhirBase + "/metadata", admin + "/messages", "/metrics", "/organizations"} {
+	for _, path := range []string{fhirBase + "/Patient", fhirBase + "/metadata/1", admin + "/messages", "/metrics", "/organizations"} {
 		r.want(r.send("GET", path, ""), http.StatusUnauthorized)
 	}
 	r.want(r.send("POST", "/endpoint", "{}"), http.StatusUnauthorized)
@@ -125,6 +126,9 @@ func TestAuthentication(t *testing.T) {
 	r.auth = token
 	r.want(r.send("POST", "/organizations", `{"id":"larkspur","name":"Larkspur Valley"}`), http.StatusCreated)
 	r.want(r.send("GET", "/fhir/R4/larkspur/Staging/Patient", ""), http.StatusOK)
+	r.auth = ""
+	r.want(r.send("GET", "/fhir/R4/larkspur/Staging/metadata", ""), http.StatusOK, "CapabilityStatement")
+	r.auth = token
 	sources := decoded(t, r.want(r.send("GET", "/exchange/larkspur/Staging/sources", ""), http.StatusOK))
 	source := text(at(sources, 0, "id"))
 	other := text(at(decoded(t, r.want(r.send("GET", "/exchange/larkspur/Production/sources", ""), http.StatusOK)), 0, "id"))

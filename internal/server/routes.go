@@ -50,6 +50,7 @@ func routes(p parts) http.Handler {
 		c.JSON(http.StatusOK, gin.H{"status": "ready"})
 	})
 	p.auth.Register(e)
+	p.api.RegisterMetadata(e)
 	admin := e.Group("", p.auth.RequireAdmin)
 	admin.GET("/metrics", gin.WrapH(p.metrics.Handler()))
 	p.api.Register(admin)

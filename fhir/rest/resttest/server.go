@@ -92,10 +92,12 @@ func Serve(t testing.TB, open Open) *Server {
 		Pages:   search.PageTokens{Key: []byte("a key for tests only")},
 		BaseURL: func(t store.Tenant) string { return s.Origin + "/fhir/R4/" + string(t) },
 	})
-	rest.New(rest.Options{
+	api := rest.New(rest.Options{
 		Repository: s.Repository, Tenant: tenantOf, MaxBody: MaxBody, Now: s.Clock.Now, NewID: sequence("bundle"),
 		Logger: slog.New(slog.DiscardHandler), Version: "test",
-	}).Register(engine)
+	})
+	api.Register(engine)
+	api.RegisterMetadata(engine)
 	s.Base = s.Origin + "/fhir/R4/clinic/test"
 	return s
 }
