@@ -14,7 +14,8 @@ type Rekeyer interface {
 	// keys, or with none. The call as a whole may be cut short, and repeating
 	// it is harmless. When it returns without an error the new keys are
 	// durable, and what begins afterwards sees them, guards included. It says
-	// how many documents it changed.
+	// how many documents it did not pass over, those that had these very keys
+	// before included.
 	//
 	// Commits go on meanwhile and are not held up by more than the time that
 	// one call takes.

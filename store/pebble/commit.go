@@ -32,6 +32,8 @@ func (e *Engine) Commit(ctx context.Context, name store.Tenant, c store.Commit) 
 // once and durable when the returned function returns; the head that readers
 // of the log see moves only then.
 func (e *Engine) append(ctx context.Context, t *tenant, commits []store.Commit) ([]store.Outcome, func() error, error) {
+	t.writing.Lock()
+	defer t.writing.Unlock()
 	now := e.clock()
 	if now.Before(t.lastTime) {
 		now = t.lastTime

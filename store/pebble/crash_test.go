@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -28,19 +29,17 @@ type acknowledged struct {
 	mu       sync.Mutex
 	versions map[store.Ref]int64
 	items    map[string]int64
+	rekeyed  map[store.Ref]int64 // the versions that got other keys
+}
+
+func newAcknowledged() *acknowledged {
+	return &acknowledged{versions: map[store.Ref]int64{}, items: map[string]int64{}, rekeyed: map[store.Ref]int64{}}
 }
 
 func (a *acknowledged) clone() *acknowledged {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c := &acknowledged{versions: map[store.Ref]int64{}, items: map[string]int64{}}
-	for k, v := range a.versions {
-		c.versions[k] = v
-	}
-	for k, v := range a.items {
-		c.items[k] = v
-	}
-	return c
+	return &acknowledged{versions: maps.Clone(a.versions), items: maps.Clone(a.items), rekeyed: maps.Clone(a.rekeyed)}
 }
 
 // TestCrash lets the machine lose its power at file operations chosen at
@@ -62,12 +61,12 @@ func TestCrash(t *testing.T) {
 
 func crash(t *testing.T, r *rand.Rand) {
 	disk := vfs.NewCrashableMem()
-	acked := &acknowledged{versions: map[store.Ref]int64{}, items: map[string]int64{}}
+	acked := newAcknowledged()
 
 	var operations atomic.Int64
 	at := 1 + r.Int64N(400)
 	kept := r.IntN(101)
-	items := r.IntN(2) == 0
+	also := r.IntN(3)
 	rng := rand.New(rand.NewPCG(r.Uint64(), 1))
 	var remains *vfs.MemFS
 	var survivors *acknowledged
@@ -90,7 +89,7 @@ func crash(t *testing.T, r *rand.Rand) {
 	}()
 	var wg sync.WaitGroup
 	for i := range 4 {
-		wg.Go(func() { write(ctx, t, e, acked, i, items) })
+		wg.Go(func() { write(ctx, t, e, acked, i, also) })
 	}
 	wg.Wait()
 	if err := e.Close(); err != nil {
@@ -99,9 +98,16 @@ func crash(t *testing.T, r *rand.Rand) {
 	verify(t, remains, survivors)
 }
 
-// write commits to some documents in turn, and items if it is told to, until
-// the power is gone.
-func write(ctx context.Context, t *testing.T, e *pebble.Engine, acked *acknowledged, who int, items bool) {
+// What is written beside commits. Its syncs make the commits durable, too, so
+// that some rounds must do without.
+const (
+	alsoNothing = iota
+	alsoItems
+	alsoKeys
+)
+
+// write commits to some documents in turn until the power is gone.
+func write(ctx context.Context, t *testing.T, e *pebble.Engine, acked *acknowledged, who, also int) {
 	for n := 0; ctx.Err() == nil; n++ {
 		a := store.Ref{Type: "A", ID: fmt.Sprint(who, "-", n%5)}
 		b := store.Ref{Type: "B", ID: a.ID}
@@ -117,7 +123,10 @@ func write(ctx context.Context, t *testing.T, e *pebble.Engine, acked *acknowled
 			acked.versions[ch.Ref] = ch.Version
 		}
 		acked.mu.Unlock()
-		if !items { // whose syncs would make the commits durable, too
+		if also == alsoKeys && !rekey(ctx, t, e, acked, entry.Changes[0]) {
+			return
+		}
+		if also != alsoItems {
 			continue
 		}
 		item, err := e.PutItem(ctx, crashTenant, store.Item{Kind: "k", ID: a.ID, Keys: []store.Key{fmt.Sprint(n)}}, store.ItemAny)
@@ -133,11 +142,32 @@ func write(ctx context.Context, t *testing.T, e *pebble.Engine, acked *acknowled
 	}
 }
 
+// rekey makes a version known by one more key.
+func rekey(ctx context.Context, t *testing.T, e *pebble.Engine, acked *acknowledged, ch store.EntryChange) bool {
+	n, err := e.Rekey(ctx, crashTenant, []store.KeyChange{{Ref: ch.Ref, Version: ch.Version, Keys: append(crashKeys(ch.Ref, ch.Version), rekeyedKey(ch.Ref))}})
+	if err != nil || n != 1 {
+		if !errors.Is(err, context.Canceled) {
+			t.Error(n, err)
+		}
+		return false
+	}
+	acked.mu.Lock()
+	defer acked.mu.Unlock()
+	acked.rekeyed[ch.Ref] = ch.Version
+	return true
+}
+
+func rekeyedKey(ref store.Ref) store.Key { return "rekeyed=" + ref.String() }
+
+func crashKeys(ref store.Ref, version int64) []store.Key {
+	return []store.Key{"every", "version=" + fmt.Sprint(version), "id=" + ref.ID}
+}
+
 func crashChange(ref store.Ref) store.Change {
 	return store.Change{Ref: ref, Render: func(s store.Stamp) store.Content {
 		return store.Content{
 			Body: []byte(crashBody(ref, s.Version)),
-			Keys: []store.Key{"every", "version=" + fmt.Sprint(s.Version), "id=" + ref.ID},
+			Keys: crashKeys(ref, s.Version),
 		}
 	}}
 }
@@ -168,6 +198,15 @@ func verify(t *testing.T, disk *vfs.MemFS, acked *acknowledged) {
 		other := store.Ref{Type: "B", ID: ref.ID}
 		if o, err := e.Get(t.Context(), crashTenant, other); err != nil || o.Version != get(t, e, store.Ref{Type: "A", ID: ref.ID}).Version {
 			t.Errorf("%s has version %d of a commit of both: %v", other, o.Version, err)
+		}
+	}
+	for ref, version := range acked.rekeyed {
+		if get(t, e, ref).Version != version {
+			continue // a newer one has keys of its own
+		}
+		page, err := e.Search(t.Context(), crashTenant, store.Query{Where: store.Exactly(rekeyedKey(ref)), Limit: 2})
+		if err != nil || len(page.Documents) != 1 || page.Documents[0].Ref != ref {
+			t.Errorf("%s: a key that was acknowledged finds %d documents, %v", ref, len(page.Documents), err)
 		}
 	}
 	for id, version := range acked.items {
@@ -225,7 +264,7 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acked := &acknowledged{versions: map[store.Ref]int64{}}
+	acked := newAcknowledged()
 	ref := store.Ref{Type: "A", ID: "1"}
 	both := []store.Change{crashChange(ref), crashChange(store.Ref{Type: "B", ID: "1"})}
 	entry, err := e.Commit(t.Context(), crashTenant, store.Commit{Changes: both})

@@ -11,7 +11,7 @@
 //
 //   - layout.go has every key of the folder, ordered.go and codec.go how keys
 //     and values are written, tuning.go how pebble is set up.
-//   - commit.go is the way in.
+//   - commit.go is the way in, rekey.go gives what is there other keys.
 //   - search.go is the way of a query: resolve.go takes chains out of it,
 //     plan.go chooses what drives it, gather.go and numbers.go walk postings,
 //     sorting.go brings matches into order, count.go counts them. What may be

@@ -18,6 +18,9 @@ type tenant struct {
 	id       tenantID
 	pipeline store.Pipeline
 
+	// writing is held from the look at what a batch goes by until the batch
+	// is applied.
+	writing sync.Mutex
 	// planned is the end of the log as the pipeline sees it; only the
 	// pipeline touches it.
 	planned  int64

@@ -25,6 +25,9 @@ func testProperties(t *testing.T, s store.Store) {
 		}
 		for range rapid.IntRange(1, 8).Draw(rt, "rounds") {
 			p.commit(rt, commitGen.Draw(rt, "commit"))
+			if rapid.IntRange(0, 2).Draw(rt, "rekey") == 0 {
+				p.rekey(rt)
+			}
 			for range rapid.IntRange(0, 2).Draw(rt, "queries") {
 				p.query(rt, queryGen.Draw(rt, "query"))
 			}
@@ -51,6 +54,28 @@ func (p *pair) commit(rt *rapid.T, c store.Commit) {
 			return identity(err)
 		}
 		return fmt.Sprint(e.Seq, " ", changes(e))
+	})
+	p.both(func(f *fixture) string { return fmt.Sprint("head ", f.head()) })
+}
+
+// rekey gives documents other keys, most of them at their current version.
+func (p *pair) rekey(rt *rapid.T) {
+	rt.Helper()
+	if _, ok := p.engine.s.(store.Rekeyer); !ok {
+		return
+	}
+	var changes []store.KeyChange
+	for _, ref := range rapid.SliceOfNDistinct(refGen, 0, 4, rapid.ID).Draw(rt, "rekeyed") {
+		c := store.KeyChange{Ref: ref, Keys: rapid.SliceOfN(keyGen, 0, 5).Draw(rt, "keys")}
+		if d, err := p.model.s.Get(p.model.ctx, p.model.tenant, ref); err == nil {
+			c.Version = d.Version
+		}
+		c.Version += rapid.SampledFrom([]int64{0, 0, 0, -1, 1}).Draw(rt, "off by")
+		changes = append(changes, c)
+	}
+	p.both(func(f *fixture) string {
+		n, err := f.s.(store.Rekeyer).Rekey(f.ctx, f.tenant, cloneKeyChanges(changes))
+		return fmt.Sprint("rekeyed ", n, err)
 	})
 	p.both(func(f *fixture) string { return fmt.Sprint("head ", f.head()) })
 }
