@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fhirfacade/fhirfacade/conformance/internal/union"
 	"github.com/fhirfacade/fhirfacade/internal/sharedtest"
 )
 
@@ -133,10 +134,10 @@ func TestSplitByBase(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
 			got := "error"
-			if split, err := splitByBase(tt.expression, tt.bases); err == nil {
+			if split, err := union.SplitByBase(tt.expression, tt.bases); err == nil {
 				var parts []string
 				for _, s := range split {
-					parts = append(parts, s.base+"="+s.expression)
+					parts = append(parts, s.Base+"="+s.Expression)
 				}
 				got = strings.Join(parts, ";")
 			}

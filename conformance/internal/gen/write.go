@@ -51,7 +51,7 @@ func (f *facts) write(b *bytes.Buffer) error {
 		w.line("sp", p.url, p.code, p.kind, p.usage, flags("o", p.noMultipleOr, "a", p.noMultipleAnd),
 			strings.Join(p.targets, " "), strings.Join(p.comparators, " "), strings.Join(p.modifiers, " "), strings.Join(p.chain, " "))
 		for _, on := range p.on {
-			w.line("on", on.base, on.expression)
+			w.line("on", on.Base, on.Expression)
 		}
 		for _, c := range p.components {
 			w.line("co", c.definition, c.expression)
