@@ -17,6 +17,8 @@ import (
 type Index struct {
 	definitions *conformance.Definitions
 	model       fhirpath.Model
+	// parent has what was compiled for the types that are the same there.
+	parent *Index
 
 	mu    sync.RWMutex
 	types map[string]*typeIndex
@@ -44,7 +46,30 @@ func NewIndex(d *conformance.Definitions, model fhirpath.Model) *Index {
 	return x
 }
 
+// With is an index of other definitions, made by Definitions.With from those
+// of x. What is compiled for types that have the same parameters is shared.
+func (x *Index) With(d *conformance.Definitions) *Index {
+	if d == x.definitions {
+		return x
+	}
+	y := NewIndex(d, x.model)
+	y.parent = x
+	return y
+}
+
+// shares reports whether the parent has the same parameters of a type.
+func (x *Index) shares(typ string) bool {
+	if x.parent == nil {
+		return false
+	}
+	mine, theirs := x.definitions.SearchParameters(typ), x.parent.definitions.SearchParameters(typ)
+	return len(mine) == len(theirs) && (len(mine) == 0 || &mine[0] == &theirs[0])
+}
+
 func (x *Index) of(typ string) (*typeIndex, error) {
+	if x.shares(typ) {
+		return x.parent.of(typ)
+	}
 	x.mu.RLock()
 	t, ok := x.types[typ]
 	x.mu.RUnlock()
@@ -169,11 +194,18 @@ func (ex *extractor) parameter(typ uint16, p *indexed, root fhirpath.Value) erro
 }
 
 // extraction words the failure of an expression: that a resource is too
-// large is the client's, all else is the server's.
+// large is the client's, and what a custom parameter's expression does not
+// take is for its author; all else is the server's.
 func extraction(typ string, sp *conformance.SearchParameter, err error) error {
 	if errors.Is(err, fhirpath.LimitError) || errors.Is(err, errCombinations) {
 		return outcome.New(http.StatusUnprocessableEntity, outcome.CodeTooCostly,
 			"The %s is too large to be indexed by its search parameter %s.", typ, sp.Code)
+	}
+	if sp.Number >= conformance.FirstCustomParameterNumber {
+		e := outcome.New(http.StatusUnprocessableEntity, outcome.CodeBusinessRule,
+			"The %s cannot be indexed by the search parameter %s of this environment: its expression fails on it. Correct or retire the SearchParameter.", typ, sp.Code)
+		e.Cause = err
+		return e
 	}
 	return fmt.Errorf("search: parameter %s of %s: %w", sp.Code, typ, err)
 }

@@ -31,6 +31,9 @@ type Options struct {
 	Scope string
 	// Compartment, when set, is where the search looks.
 	Compartment *Compartment
+	// Unready, when set, says why a parameter that Base.Definitions does not
+	// have cannot be searched by yet; "" when it is simply not known.
+	Unready func(typ, code string) string
 }
 
 // Request is a search that was understood.
@@ -253,6 +256,11 @@ func unsupported(e *outcome.Error) error {
 func ignorable(err error) bool { return errors.Is(err, errUnsupported) }
 
 func (p *parser) unknown(typ, where, code string) error {
+	if p.o.Unready != nil {
+		if why := p.o.Unready(typ, code); why != "" {
+			return unsupported(outcome.BadRequest(outcome.CodeNotSupported, "%s: %s", where, why))
+		}
+	}
 	return unsupported(outcome.BadRequest(outcome.CodeNotSupported,
 		"%s: %s has no search parameter named %q. See /metadata for those it has.", where, typ, printable(code)))
 }
