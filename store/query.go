@@ -87,6 +87,10 @@ type Query struct {
 	Estimate bool
 	// RefsOnly leaves out the bodies.
 	RefsOnly bool
+	// MaxBytes, when greater than 0, ends a page before the document whose
+	// body would bring those of the page above it; the first is returned
+	// whatever its size. Page.Cut says when that happened.
+	MaxBytes int
 }
 
 // Sort orders documents by a key in Range: ascending by the least such key of
@@ -107,8 +111,13 @@ type Cursor struct {
 // Page is a part of the answer to a query.
 type Page struct {
 	Documents []Document
+	// Places are the places of the documents in the order of the query, one
+	// each: After any of them, the rest follows.
+	Places []Cursor
 	// Next is nil when nothing follows.
 	Next *Cursor
+	// Cut says that Query.MaxBytes ended the page before its limit.
+	Cut bool
 	// Total is the number of matches when Query.Count asked for it, else -1.
 	Total int64
 	// Estimated says that Total is not exact, as Query.Estimate allows.

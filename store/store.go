@@ -146,6 +146,11 @@ type Reader interface {
 	// ones included, in the order of refs. One round trip.
 	GetMany(ctx context.Context, tenant Tenant, refs []Ref) ([]Document, error)
 
+	// GetSome is GetMany in rounds of bounded size: it stops before the
+	// document whose body would bring those returned above maxBytes, or
+	// earlier, and says how many of refs it has dealt with: at least one.
+	GetSome(ctx context.Context, tenant Tenant, refs []Ref, maxBytes int) (docs []Document, done int, err error)
+
 	// History returns versions, newest first; none for what never existed.
 	History(ctx context.Context, tenant Tenant, query HistoryQuery) (HistoryPage, error)
 }

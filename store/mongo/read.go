@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"errors"
+	"math"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -59,39 +60,59 @@ func (e *engine) GetVersion(ctx context.Context, t store.Tenant, ref store.Ref, 
 
 // GetMany reads all of them by their ids.
 func (e *engine) GetMany(ctx context.Context, t store.Tenant, refs []store.Ref) ([]store.Document, error) {
+	docs, _, err := e.getUpTo(ctx, t, refs, math.MaxInt)
+	return docs, err
+}
+
+// maxRound is the most documents that GetSome asks for at once: their packed
+// bodies are in memory together.
+const maxRound = 16
+
+// GetSome reads a few by their ids.
+func (e *engine) GetSome(ctx context.Context, t store.Tenant, refs []store.Ref, maxBytes int) (docs []store.Document, done int, err error) {
+	return e.getUpTo(ctx, t, refs[:min(len(refs), maxRound)], maxBytes)
+}
+
+func (e *engine) getUpTo(ctx context.Context, t store.Tenant, refs []store.Ref, maxBytes int) (docs []store.Document, done int, err error) {
 	s, err := e.enter(ctx, t)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	ids := make(bson.A, len(refs))
 	for i, ref := range refs {
 		if err := store.CheckRef(ref); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		ids[i] = s.docID(ref)
 	}
 	if len(refs) == 0 {
-		return nil, nil
+		return nil, 0, nil
 	}
 	rows, err := e.find(ctx, e.docs, idsFilter(ids))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	found := make(map[string]*docRow, len(rows))
 	for i := range rows {
 		found[rows[i].ID] = &rows[i]
 	}
-	out := make([]store.Document, 0, len(rows))
-	for _, id := range ids {
-		if row, ok := found[id.(string)]; ok {
-			d, err := e.document(ctx, s, row)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, d)
+	docs = make([]store.Document, 0, len(rows))
+	size := 0
+	for i, id := range ids {
+		row, ok := found[id.(string)]
+		if !ok {
+			continue
 		}
+		d, err := e.document(ctx, s, row)
+		if err != nil {
+			return nil, 0, err
+		}
+		if size += len(d.Body); size > maxBytes && len(docs) > 0 {
+			return docs, i, nil
+		}
+		docs = append(docs, d)
 	}
-	return out, nil
+	return docs, len(refs), nil
 }
 
 func (e *engine) enterRef(ctx context.Context, t store.Tenant, ref store.Ref) (scope, error) {

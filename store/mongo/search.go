@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"golang.org/x/sync/errgroup"
 
@@ -43,8 +44,7 @@ func (b *searcher) search(ctx context.Context, q store.Query) (store.Page, error
 	}
 	if q.Limit > 0 {
 		group.Go(func() (err error) {
-			page.Documents, page.Next, err = b.page(gctx, filters, q)
-			return err
+			return b.page(gctx, filters, q, &page)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -53,24 +53,30 @@ func (b *searcher) search(ctx context.Context, q store.Query) (store.Page, error
 	return page, nil
 }
 
-func (b *searcher) page(ctx context.Context, filters []bson.D, q store.Query) ([]store.Document, *store.Cursor, error) {
+func (b *searcher) page(ctx context.Context, filters []bson.D, q store.Query, page *store.Page) error {
 	rows, err := b.pageRows(ctx, filters, q)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	var docs []store.Document
+	size := 0
 	for i := range rows {
 		if i == q.Limit {
-			last := &rows[i-1]
-			return docs, &store.Cursor{Number: last.Doc.Number, Keys: last.sortKeys(b.scope)}, nil
+			page.Next = &page.Places[i-1]
+			return nil
 		}
 		d, err := b.e.document(ctx, b.scope, &rows[i].Doc)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		docs = append(docs, d)
+		if size += len(d.Body); q.MaxBytes > 0 && i > 0 && size > q.MaxBytes {
+			page.Next, page.Cut = &page.Places[i-1], true
+			return nil
+		}
+		page.Documents = append(page.Documents, d)
+		page.Places = append(page.Places, store.Cursor{Number: d.Number, Keys: rows[i].sortKeys(b.scope)})
+		rows[i] = foundRow{} // its packed body is not needed any more
 	}
-	return docs, nil, nil
+	return nil
 }
 
 // pageRows asks for each branch of the query and merges the answers: the
@@ -81,7 +87,7 @@ func (b *searcher) pageRows(ctx context.Context, filters []bson.D, q store.Query
 		command = b.sorted
 	}
 	if len(filters) == 1 {
-		return b.query(ctx, command(b.targeted(filters[0]), q))
+		return b.query(ctx, command(b.targeted(filters[0]), q), q.MaxBytes)
 	}
 	parts, err := b.queryEach(ctx, filters, func(f bson.D) bson.D { return command(f, q) })
 	if err != nil {
@@ -101,7 +107,7 @@ func (b *searcher) queryEach(ctx context.Context, filters []bson.D, command func
 	group, gctx := errgroup.WithContext(ctx)
 	for i, f := range filters {
 		group.Go(func() (err error) {
-			parts[i], err = b.query(gctx, command(b.targeted(f)))
+			parts[i], err = b.query(gctx, command(b.targeted(f)), 0)
 			return err
 		})
 	}
@@ -171,7 +177,7 @@ func (b *searcher) count(ctx context.Context, filter bson.D) (int64, error) {
 			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: ""}, {Key: "n", Value: bson.D{{Key: "$sum", Value: int64(1)}}}}}},
 		}},
 		{Key: "cursor", Value: bson.D{}},
-	})
+	}, 0)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
@@ -187,7 +193,10 @@ type foundRow struct {
 // query runs a find or aggregate with the time that the context leaves. The
 // driver's own calls do not tell the server of it, which would then go on
 // after the caller has left.
-func (b *searcher) query(ctx context.Context, command bson.D) ([]foundRow, error) {
+//
+// With maxBytes, it stops where the packed bodies are surely too much for the
+// page that the rows are read for, which then ends before the last of them.
+func (b *searcher) query(ctx context.Context, command bson.D, maxBytes int) ([]foundRow, error) {
 	command = append(command, bson.E{Key: "readConcern", Value: bson.D{{Key: "level", Value: b.e.bounds.concern}}})
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
@@ -205,11 +214,30 @@ func (b *searcher) query(ctx context.Context, command bson.D) ([]foundRow, error
 		rows = nil
 		cursor, failed := b.e.db.RunCommandCursor(ctx, command, options.RunCmd().SetReadPreference(b.reads))
 		if err = failed; err == nil {
-			err = cursor.All(ctx, &rows)
+			rows, err = readRows(ctx, cursor, maxBytes)
 		}
 		if err == nil || ctx.Err() != nil || !transient(err) {
 			break
 		}
 	}
 	return rows, wrapQuery(ctx, err)
+}
+
+func readRows(ctx context.Context, cursor *mongo.Cursor, maxBytes int) (rows []foundRow, err error) {
+	if maxBytes == 0 {
+		err = cursor.All(ctx, &rows)
+		return rows, err
+	}
+	defer func() { _ = cursor.Close(ctx) }()
+	// A body takes one byte more at the most when it is packed.
+	for size := 0; (len(rows) < 2 || size <= 2*maxBytes) && cursor.Next(ctx); {
+		var row foundRow
+		if err := cursor.Decode(&row); err != nil {
+			return nil, err
+		}
+		// A large body is read later, when the row's turn comes.
+		size += len(row.Doc.Body) + int(row.Doc.Chunks)*bodyChunk
+		rows = append(rows, row)
+	}
+	return rows, cursor.Err()
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -185,21 +186,36 @@ func (e *Engine) GetVersion(ctx context.Context, name store.Tenant, ref store.Re
 
 // GetMany implements store.Reader.
 func (e *Engine) GetMany(ctx context.Context, name store.Tenant, refs []store.Ref) ([]store.Document, error) {
-	docs := make([]store.Document, 0, len(refs))
-	err := e.read(ctx, name, checkRefs(refs), func(t *tenant) error {
-		for _, ref := range refs {
+	docs, _, err := e.GetSome(ctx, name, refs, math.MaxInt)
+	return docs, err
+}
+
+// GetSome implements store.Reader.
+func (e *Engine) GetSome(ctx context.Context, name store.Tenant, refs []store.Ref, maxBytes int) (docs []store.Document, done int, err error) {
+	docs = make([]store.Document, 0, min(len(refs), 256))
+	err = e.read(ctx, name, checkRefs(refs), func(t *tenant) error {
+		size := 0
+		for i, ref := range refs {
 			doc, err := e.document(e.db, t.id, ref, true)
 			switch {
 			case errors.Is(err, store.ErrNotFound):
+				continue
 			case err != nil:
 				return err
-			default:
-				docs = append(docs, doc)
 			}
+			if size += len(doc.Body); size > maxBytes && len(docs) > 0 {
+				done = i
+				return nil
+			}
+			docs = append(docs, doc)
 		}
+		done = len(refs)
 		return nil
 	})
-	return docs, emptyIfNew(err)
+	if errors.Is(err, errNoTenant) {
+		return nil, len(refs), nil
+	}
+	return docs, done, err
 }
 
 func checkRefs(refs []store.Ref) error {

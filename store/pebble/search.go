@@ -64,13 +64,20 @@ func (s *searcher) search(q store.Query) (store.Page, error) {
 		found = found[:q.Limit]
 		page.Next = &found[q.Limit-1]
 	}
-	page.Documents, err = s.documents(found, !q.RefsOnly)
-	return page, err
+	if page.Documents, err = s.documents(found, !q.RefsOnly, q.MaxBytes); err != nil {
+		return page, err
+	}
+	if n := len(page.Documents); n < len(found) {
+		found = found[:n]
+		page.Next, page.Cut = &found[n-1], true
+	}
+	page.Places = found
+	return page, nil
 }
 
-// documents reads a page. One iterator finds documents that lie close to each
-// other faster than a lookup of each.
-func (s *searcher) documents(found []store.Cursor, body bool) ([]store.Document, error) {
+// documents reads a page, or as much of it as maxBytes allows. One iterator
+// finds documents that lie close to each other faster than a lookup of each.
+func (s *searcher) documents(found []store.Cursor, body bool, maxBytes int) ([]store.Document, error) {
 	if len(found) == 0 {
 		return nil, nil
 	}
@@ -81,6 +88,7 @@ func (s *searcher) documents(found []store.Cursor, body bool) ([]store.Document,
 	}
 	docs := make([]store.Document, len(found))
 	key := slices.Clone(p)
+	size := 0
 	for i, c := range found {
 		key = appendNumber(key[:len(p)], c.Number)
 		if !it.SeekGE(key) || !slices.Equal(it.Key(), key) {
@@ -95,6 +103,9 @@ func (s *searcher) documents(found []store.Cursor, body bool) ([]store.Document,
 		}
 		if docs[i], _, err = decodeDocument(v, c.Number, body); err != nil {
 			return nil, err
+		}
+		if size += len(docs[i].Body); maxBytes > 0 && i > 0 && size > maxBytes {
+			return docs[:i], nil
 		}
 		if err := s.ctx.Err(); err != nil {
 			return nil, err

@@ -64,6 +64,24 @@ func (m *Model) GetMany(ctx context.Context, t store.Tenant, refs []store.Ref) (
 	return out, nil
 }
 
+// GetSome takes as much of what GetMany returns as fits.
+func (m *Model) GetSome(ctx context.Context, t store.Tenant, refs []store.Ref, maxBytes int) (docs []store.Document, done int, err error) {
+	size := 0
+	for i := range refs {
+		one, err := m.GetMany(ctx, t, refs[i:i+1])
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, d := range one {
+			if size += len(d.Body); size > maxBytes && len(docs) > 0 {
+				return docs, i, nil
+			}
+			docs = append(docs, d)
+		}
+	}
+	return docs, len(refs), nil
+}
+
 // History walks the list backwards.
 func (m *Model) History(ctx context.Context, t store.Tenant, q store.HistoryQuery) (store.HistoryPage, error) {
 	if err := store.CheckHistory(q); err != nil {
@@ -189,6 +207,7 @@ func (m *Model) Search(ctx context.Context, t store.Tenant, q store.Query) (stor
 	if q.After != nil {
 		found = slices.DeleteFunc(found, func(p place) bool { return store.CompareCursors(q.Sort, p.Cursor, *q.After) <= 0 })
 	}
+	size := 0
 	for i, p := range found {
 		if i == q.Limit {
 			if i > 0 {
@@ -200,7 +219,12 @@ func (m *Model) Search(ctx context.Context, t store.Tenant, q store.Query) (stor
 		if q.RefsOnly {
 			d.Body = nil
 		}
+		if size += len(d.Body); q.MaxBytes > 0 && i > 0 && size > q.MaxBytes {
+			page.Next, page.Cut = &found[i-1].Cursor, true
+			break
+		}
 		page.Documents = append(page.Documents, d)
+		page.Places = append(page.Places, p.Cursor)
 	}
 	return page, nil
 }

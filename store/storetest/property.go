@@ -90,8 +90,14 @@ func (p *pair) query(rt *rapid.T, q store.Query) {
 				return out + identity(err)
 			}
 			out += fmt.Sprintf("\n  total %d:", page.Total)
-			for _, d := range page.Documents {
-				out += " " + document(d)
+			if len(page.Places) != len(page.Documents) {
+				return out + fmt.Sprintf("%d places of %d documents", len(page.Places), len(page.Documents))
+			}
+			for i, d := range page.Documents {
+				out += " " + document(d) + cursor(page.Places[i])
+			}
+			if page.Cut {
+				out += " cut"
 			}
 			if q.After = page.Next; page.Next == nil || q.Limit == 0 {
 				return out
@@ -202,6 +208,7 @@ var (
 			Limit:    rapid.IntRange(0, 4).Draw(t, "limit"),
 			Count:    rapid.Bool().Draw(t, "count"),
 			RefsOnly: rapid.Bool().Draw(t, "refs only"),
+			MaxBytes: rapid.SampledFrom([]int{0, 0, 1, 6, 12}).Draw(t, "max bytes"),
 		}
 	})
 )

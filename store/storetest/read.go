@@ -62,6 +62,38 @@ var readTests = []test{
 		f.ok(err)
 		f.equal("none", len(docs), 0)
 	}},
+	{"GetSome goes round by round, each within the bytes or of one document", func(f *fixture) {
+		var refs []store.Ref
+		for i, size := range []int{3, 3, 20, 1, 1, 1, 1, 5, 5} {
+			ref := pat(fmt.Sprint(i))
+			f.commit(put(ref, strings.Repeat("x", size)))
+			refs = append(refs, ref, pat(fmt.Sprint("none-", i)))
+		}
+		f.commit(del(pat("3")))
+		got := ""
+		for rest := refs; len(rest) > 0; {
+			docs, done, err := f.s.GetSome(f.ctx, f.tenant, rest, 8)
+			f.ok(err)
+			if done < 1 || done > len(rest) {
+				f.t.Fatalf("%d of %d are done", done, len(rest))
+			}
+			size := 0
+			for _, d := range docs {
+				size += len(d.Body)
+			}
+			if size > 8 && len(docs) > 1 {
+				f.t.Errorf("%d bytes in a round of %s", size, ids(docs))
+			}
+			if len(docs) > 0 {
+				got += ids(docs) + " "
+			}
+			rest = rest[done:]
+		}
+		f.equal("all of them", got, "0 1 2 3 4 5 6 7 8 ")
+		docs, done, err := f.s.GetSome(f.ctx, "suite/Never-written", refs[:1], 8)
+		f.ok(err)
+		f.equal("of a tenant that never wrote", []int{len(docs), done}, []int{0, 1})
+	}},
 	{"GetMany of very many", func(f *fixture) {
 		var all []store.Change
 		var refs []store.Ref

@@ -94,6 +94,32 @@ var searchTests = []test{
 			}
 		}
 	}},
+	{"MaxBytes ends a page before the body that is too much, and never before the first", func(f *fixture) {
+		f.commit(put(obs("1"), "aaaa", "all", "n=3"), put(obs("2"), "bb", "all", "n=2"), put(obs("3"), "cccccccc", "all", "n=1"), put(obs("4"), "d", "all"))
+		for _, c := range []struct {
+			bytes int
+			want  string
+		}{{0, "1 2 3 4"}, {1, "1|2|3|4"}, {6, "1 2|3|4"}, {9, "1 2|3 4"}, {14, "1 2 3|4"}, {15, "1 2 3 4"}} {
+			f.equal(fmt.Sprint(c.bytes, " bytes"), f.pages(store.Query{Where: all, Limit: 9, MaxBytes: c.bytes}), c.want)
+		}
+		sorted := []store.Sort{{Range: store.Prefix("n=")}}
+		f.equal("sorted", f.pages(store.Query{Where: all, Sort: sorted, Limit: 9, MaxBytes: 9}), "3|2 1 4")
+		f.equal("the limit holds too", f.pages(store.Query{Where: all, Limit: 1, MaxBytes: 99}), "1|2|3|4")
+		f.equal("no bodies, no bytes", f.pages(store.Query{Where: all, Limit: 9, MaxBytes: 1, RefsOnly: true}), "1 2 3 4")
+		f.equal("cut by bytes", f.search(store.Query{Where: all, Limit: 2, MaxBytes: 5}).Cut, true)
+		f.equal("ended by the limit", f.search(store.Query{Where: all, Limit: 2, MaxBytes: 9}).Cut, false)
+	}},
+	{"Places are where a search goes on behind each document", func(f *fixture) {
+		f.colours()
+		for _, sort := range [][]store.Sort{nil, {{Range: store.Prefix("n=")}}, {{Range: store.Prefix("c="), Descending: true}, {Range: store.Prefix("n=")}}} {
+			q := store.Query{Where: all, Sort: sort, Limit: 9}
+			p := f.search(q)
+			for i := range p.Documents {
+				q.After = &p.Places[i]
+				f.equal(fmt.Sprint("behind ", i), ids(f.search(q).Documents), ids(p.Documents[i+1:]))
+			}
+		}
+	}},
 	{"Count counts all matches, whatever the page; without it Total is -1", func(f *fixture) {
 		f.colours()
 		q := store.Query{Where: all, Limit: 2, Count: true}
