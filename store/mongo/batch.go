@@ -72,10 +72,7 @@ func (b batch) rows(s scope) [][]docRow {
 				r.Shelved = w.Number
 			} else {
 				r.Number, r.Tenant = w.Number, s.prefix
-				r.Keys = make([]string, len(w.Keys))
-				for n, k := range w.Keys {
-					r.Keys[n] = s.key(k)
-				}
+				r.Keys = s.keys(w.Keys)
 			}
 			out[i][j] = r
 		}
@@ -87,11 +84,7 @@ func (b batch) rows(s scope) [][]docRow {
 func tooLarge(rows [][]docRow) bool {
 	for _, part := range rows {
 		for _, r := range part {
-			n := len(r.Body)
-			for _, k := range r.Keys {
-				n += len(k) + 12
-			}
-			if n > maxRow {
+			if len(r.Body)+keysSize(r.Keys) > maxRow {
 				return true
 			}
 		}
