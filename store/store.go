@@ -71,6 +71,7 @@ type Store interface {
 	Searcher
 	Log
 	Items
+	Rekeyer
 
 	// Tenants lists the tenants that have committed something or hold items,
 	// in byte order.

@@ -62,10 +62,7 @@ type Engine struct {
 	items sync.Mutex // compare-and-set of items is read, compare, write
 }
 
-var (
-	_ store.Store   = (*Engine)(nil)
-	_ store.Rekeyer = (*Engine)(nil)
-)
+var _ store.Store = (*Engine)(nil)
 
 // Open opens a folder, making it when it is not there. A folder that another
 // process has open is refused.

@@ -61,9 +61,6 @@ func (p *pair) commit(rt *rapid.T, c store.Commit) {
 // rekey gives documents other keys, most of them at their current version.
 func (p *pair) rekey(rt *rapid.T) {
 	rt.Helper()
-	if _, ok := p.engine.s.(store.Rekeyer); !ok {
-		return
-	}
 	var changes []store.KeyChange
 	for _, ref := range rapid.SliceOfNDistinct(refGen, 0, 4, rapid.ID).Draw(rt, "rekeyed") {
 		c := store.KeyChange{Ref: ref, Keys: rapid.SliceOfN(keyGen, 0, 5).Draw(rt, "keys")}
@@ -74,7 +71,7 @@ func (p *pair) rekey(rt *rapid.T) {
 		changes = append(changes, c)
 	}
 	p.both(func(f *fixture) string {
-		n, err := f.s.(store.Rekeyer).Rekey(f.ctx, f.tenant, cloneKeyChanges(changes))
+		n, err := f.s.Rekey(f.ctx, f.tenant, cloneKeyChanges(changes))
 		return fmt.Sprint("rekeyed ", n, err)
 	})
 	p.both(func(f *fixture) string { return fmt.Sprint("head ", f.head()) })

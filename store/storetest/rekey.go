@@ -15,7 +15,7 @@ func rekeyed(ref store.Ref, version int64, keys ...store.Key) store.KeyChange {
 }
 
 func (f *fixture) tryRekey(changes ...store.KeyChange) (int, error) {
-	return f.s.(store.Rekeyer).Rekey(f.ctx, f.tenant, changes)
+	return f.s.Rekey(f.ctx, f.tenant, changes)
 }
 
 // rekey gives documents other keys, of which want are not passed over.
@@ -46,8 +46,7 @@ func (f *fixture) everything(refs ...store.Ref) string {
 	return out.String()
 }
 
-// rekeyTests are passed over by an engine that does not have Rekey.
-var rekeyTests = ofRekeyers([]test{
+var rekeyTests = []test{
 	{"the new keys find the document and the old ones do not", func(f *fixture) {
 		f.commit(put(obs("1"), "one", "old", "both", "all"), put(obs("2"), "two", "old", "all"))
 		f.rekey(1, rekeyed(obs("1"), 1, "new", "both", "all"))
@@ -244,7 +243,7 @@ var rekeyTests = ofRekeyers([]test{
 		f.commit(put(obs("1"), "", "old"))
 		ctx, cancel := context.WithCancel(f.ctx)
 		cancel()
-		_, err := f.s.(store.Rekeyer).Rekey(ctx, f.tenant, []store.KeyChange{rekeyed(obs("1"), 1, "new")})
+		_, err := f.s.Rekey(ctx, f.tenant, []store.KeyChange{rekeyed(obs("1"), 1, "new")})
 		f.is(err, context.Canceled)
 		f.equal("found", f.find(store.Exactly("old")), "1")
 	}},
@@ -387,17 +386,4 @@ var rekeyTests = ofRekeyers([]test{
 		close(given)
 		wg.Wait()
 	}},
-})
-
-// ofRekeyers lets tests run on an engine that has Rekey.
-func ofRekeyers(tests []test) []test {
-	for i := range tests {
-		run := tests[i].run
-		tests[i].run = func(f *fixture) {
-			if _, ok := f.s.(store.Rekeyer); ok {
-				run(f)
-			}
-		}
-	}
-	return tests
 }
