@@ -33,7 +33,7 @@ func (r *Repository) matchUpTo(ctx context.Context, t store.Tenant, typ string, 
 	if err != nil {
 		return criteria{}, err
 	}
-	if and, ok := req.Where.(store.And); !ok || len(and) != len(params)+1 {
+	if req.Criteria != len(params) {
 		// A parameter that selects nothing by itself, such as _sort or
 		// _count, would widen the criteria to more than was meant.
 		return criteria{}, outcome.BadRequest(outcome.CodeValue, "Criteria hold search parameters only, none that shape a result.")

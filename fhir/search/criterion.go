@@ -189,7 +189,7 @@ func (p *parser) chain(number uint16, sp *conformance.SearchParameter, target, r
 		}
 		any = append(any, store.Refers{
 			Prefix: formKey(number, sp.Number, formReference),
-			Query:  store.And{exists(tn), c},
+			Query:  lean(store.And{exists(tn), c}, tn),
 		})
 	}
 	if len(any) == 0 {
@@ -229,7 +229,7 @@ func (p *parser) has(typ, rest, value string) (store.Clause, error) {
 	}
 	return store.ReferredBy{
 		Prefix: formKey(number, sp.Number, formReference),
-		Query:  store.And{exists(number), c},
+		Query:  lean(store.And{exists(number), c}, number),
 	}, nil
 }
 

@@ -41,7 +41,10 @@ type Request struct {
 	// Type is the type searched for, "" for several.
 	Type  string
 	Where store.Clause
-	Sort  []store.Sort
+	// Criteria is how many of the parameters select resources; the others
+	// shape the answer.
+	Criteria int
+	Sort     []store.Sort
 	// Count is the page size.
 	Count int
 	// Total asks for the number of matches, CountOnly for nothing else.
@@ -131,7 +134,7 @@ func Parse(typ string, params []Parameter, o Options) (*Request, error) {
 	}
 	var any store.Or
 	for _, b := range branches {
-		any = append(any, b.where)
+		any = append(any, lean(b.where, b.number))
 	}
 	p.r.Where = oneOf(any)
 	if token != "" {
@@ -194,6 +197,7 @@ func (p *parser) narrow(branches []*branch, param Parameter) error {
 		}
 		b.where = append(b.where, c)
 	}
+	p.r.Criteria++
 	return nil
 }
 

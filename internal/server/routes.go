@@ -32,7 +32,6 @@ type parts struct {
 
 // routes puts the parts behind their paths.
 func routes(p parts) http.Handler {
-	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.HandleMethodNotAllowed = true
 	_ = e.SetTrustedProxies(nil) // no addresses: cannot fail

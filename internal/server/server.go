@@ -139,6 +139,7 @@ func openStore(ctx context.Context, c Config) (store.Store, error) {
 func newID() string { return uuid.NewString() }
 
 func (s *Server) build(ctx context.Context) error {
+	gin.SetMode(gin.ReleaseMode) // before anything makes a router, which would print its routes
 	c, now := s.config, time.Now
 	directory := tenant.NewDirectory(s.store)
 	authority, err := auth.New(s.store, now, c.AdminToken, c.Sandbox)
