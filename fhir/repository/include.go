@@ -1,8 +1,6 @@
 package repository
 
 import (
-	"context"
-
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -16,42 +14,95 @@ const (
 	maxRounds   = 16
 )
 
-// inclusion gathers what a page brings along (R4 search, including other
-// resources). A resource that is a match is not included a second time.
+// inclusion brings along what a page's resources refer to or are referred to
+// by (R4 search, including other resources). It keeps names only: each
+// resource is looked at when it passes. What is a match, or was included, is
+// not included again.
 type inclusion struct {
-	r      *Repository
-	ctx    context.Context
-	t      store.Tenant
-	base   search.Base
-	seen   map[store.Ref]bool
 	result *Result
+	base   search.Base
+	emit   func(d store.Document, mode Mode) error
+	doc    rawjson.Document
+
+	// includes and revincludes apply to what passes in this round.
+	includes, revincludes []search.Include
+	seen                  map[store.Ref]bool
+	sought                map[search.Canonical]bool
+	// forward and canonical are what this round's resources refer to, back
+	// the resources themselves.
+	forward   []store.Ref
+	canonical []search.Canonical
+	back      []search.Target
+	included  int
 }
 
-func (r *Repository) include(ctx context.Context, t store.Tenant, result *Result) error {
-	req := result.Request
-	if len(req.Include)+len(req.Revinclude) == 0 || len(result.Matches) == 0 {
+func newInclusion(result *Result, emit func(d store.Document, mode Mode) error) *inclusion {
+	return &inclusion{
+		result: result, base: result.r.base(result.t), emit: emit,
+		includes: result.Request.Include, revincludes: result.Request.Revinclude,
+		seen: map[store.Ref]bool{}, sought: map[search.Canonical]bool{},
+	}
+}
+
+func (in *inclusion) idle() bool { return len(in.includes)+len(in.revincludes) == 0 }
+
+// matched notes a match.
+func (in *inclusion) matched(d store.Document) error {
+	if in.idle() {
 		return nil
 	}
-	in := inclusion{r: r, ctx: ctx, t: t, base: r.base(t), seen: map[store.Ref]bool{}, result: result}
-	for _, m := range result.Matches {
-		in.seen[m.Ref] = true
+	in.seen[d.Ref] = true
+	return in.look(d)
+}
+
+// look notes what leads on from a resource.
+func (in *inclusion) look(d store.Document) error {
+	if in.idle() {
+		return nil
 	}
-	// Each round looks at what the one before it brought.
-	from, includes, revincludes := result.Matches, req.Include, req.Revinclude
-	for round := 0; len(from) > 0 && len(includes)+len(revincludes) > 0 && !result.Truncated; round++ {
-		if round == maxRounds {
-			result.Truncated = true
+	if err := in.doc.Parse(d.Body, nil); err != nil {
+		return err
+	}
+	index := in.result.r.o.Index
+	if len(in.revincludes) > 0 {
+		in.back = append(in.back, index.Target(d.Ref, in.doc.Root()))
+	}
+	for _, inc := range in.includes {
+		refs, canonicals, err := index.References(inc, d.Ref.Type, in.doc.Root(), in.base)
+		if err != nil {
+			return err
+		}
+		in.forward = append(in.forward, refs...)
+		in.canonical = append(in.canonical, canonicals...)
+	}
+	return nil
+}
+
+// run includes round by round: each looks at what the one before it brought.
+func (in *inclusion) run() error {
+	for round := 0; !in.idle() && !in.result.Truncated; round++ {
+		forward, canonical, back := in.forward, in.canonical, in.back
+		in.forward, in.canonical, in.back = nil, nil, nil
+		if len(forward)+len(canonical)+len(back) == 0 {
 			return nil
 		}
-		known := len(result.Included)
-		if err := in.forward(includes, from); err != nil {
+		if round == maxRounds {
+			in.result.Truncated = true
+			return nil
+		}
+		revincludes := in.revincludes
+		in.includes, in.revincludes = iterating(in.includes), iterating(in.revincludes)
+		if err := in.follow(forward); err != nil {
 			return err
 		}
-		if err := in.reverse(revincludes, from); err != nil {
+		if err := in.followCanonical(canonical); err != nil {
 			return err
 		}
-		from = result.Included[known:]
-		includes, revincludes = iterating(includes), iterating(revincludes)
+		for _, inc := range revincludes {
+			if err := in.find(in.result.r.o.Index.ReferringTo(inc, back)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -66,69 +117,81 @@ func iterating(all []search.Include) []search.Include {
 	return some
 }
 
-// forward follows references of documents.
-func (in *inclusion) forward(includes []search.Include, from []store.Document) error {
-	if len(includes) == 0 {
-		return nil
+// include emits a resource unless it was, and says whether there is room.
+func (in *inclusion) include(d store.Document) (room bool, err error) {
+	if d.Deleted || in.seen[d.Ref] {
+		return true, nil
 	}
-	var refs []store.Ref
-	doc := &rawjson.Document{}
-	for _, d := range from {
-		if err := doc.Parse(d.Body, nil); err != nil {
-			return err
-		}
-		for _, inc := range includes {
-			found, err := in.r.o.Index.References(inc, d.Ref.Type, doc.Root(), in.base)
-			if err != nil {
-				return err
-			}
-			for _, ref := range found {
-				if !in.seen[ref] {
-					in.seen[ref] = true
-					refs = append(refs, ref)
-				}
-			}
-		}
+	if in.included == maxIncluded {
+		in.result.Truncated = true
+		return false, nil
 	}
-	if len(refs) == 0 {
-		return nil
+	in.seen[d.Ref] = true
+	in.included++
+	if err := in.emit(d, ModeInclude); err != nil {
+		return false, err
 	}
-	if room := maxIncluded - len(in.result.Included); len(refs) > room {
-		refs, in.result.Truncated = refs[:room], true
-	}
-	docs, err := in.r.o.Store.GetMany(in.ctx, in.t, refs)
-	for _, d := range docs {
-		if !d.Deleted {
-			in.result.Included = append(in.result.Included, d)
-		}
-	}
-	return err
+	return true, in.look(d)
 }
 
-// reverse finds what refers to documents.
-func (in *inclusion) reverse(revincludes []search.Include, from []store.Document) error {
-	refs := make([]store.Ref, len(from))
-	for i, d := range from {
-		refs[i] = d.Ref
+// follow includes what references name.
+func (in *inclusion) follow(refs []store.Ref) error {
+	var wanted []store.Ref
+	asked := map[store.Ref]bool{}
+	for _, ref := range refs {
+		if !in.seen[ref] && !asked[ref] {
+			asked[ref] = true
+			wanted = append(wanted, ref)
+		}
 	}
-	for _, inc := range revincludes {
-		page, err := in.r.o.Store.Search(in.ctx, in.t, store.Query{
-			// Of those found, as many may have been seen as there are.
-			Where: in.r.o.Index.ReferringTo(inc, refs), Limit: maxIncluded + 1 + len(in.seen),
-		})
+	for len(wanted) > 0 && !in.result.Truncated {
+		docs, done, err := in.result.r.o.Store.GetSome(in.result.ctx, in.result.t, wanted, roundBytes)
+		if err != nil {
+			return err
+		}
+		for _, d := range docs {
+			if room, err := in.include(d); err != nil || !room {
+				return err
+			}
+		}
+		wanted = wanted[done:]
+	}
+	return nil
+}
+
+// followCanonical includes what canonical references name by URL and version.
+func (in *inclusion) followCanonical(canonicals []search.Canonical) error {
+	var wanted []search.Canonical
+	for _, c := range canonicals {
+		if !in.sought[c] {
+			in.sought[c] = true
+			wanted = append(wanted, c)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	return in.find(in.result.r.o.Index.Named(wanted))
+}
+
+// find includes what a clause selects.
+func (in *inclusion) find(where store.Clause) error {
+	if or, ok := where.(store.Or); ok && len(or) == 0 {
+		return nil
+	}
+	q := store.Query{Where: where, Limit: maxIncluded + 1, MaxBytes: roundBytes}
+	for !in.result.Truncated {
+		page, err := in.result.r.o.Store.Search(in.result.ctx, in.result.t, q)
 		if err != nil {
 			return err
 		}
 		for _, d := range page.Documents {
-			if in.seen[d.Ref] {
-				continue
+			if room, err := in.include(d); err != nil || !room {
+				return err
 			}
-			if len(in.result.Included) == maxIncluded {
-				in.result.Truncated = true
-				return nil
-			}
-			in.seen[d.Ref] = true
-			in.result.Included = append(in.result.Included, d)
+		}
+		if q.After = page.Next; page.Next == nil {
+			return nil
 		}
 	}
 	return nil

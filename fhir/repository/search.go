@@ -2,53 +2,153 @@ package repository
 
 import (
 	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
-// Result is a page of a search.
-type Result struct {
-	Request  *search.Request
-	Matches  []store.Document
-	Included []store.Document
-	// Total is -1 when it was not asked for.
-	Total int64
-	// Next continues the search; nil at its end.
-	Next *search.Parameter
-	// Truncated says that more would have been included.
-	Truncated bool
+// Scope is where a search looks and how it takes what it does not know.
+type Scope struct {
+	// Type is the type searched for; "" for those that _type names, or all.
+	Type string
+	// Compartment, unless nil, is what the resources found belong to.
+	Compartment *search.Compartment
+	// Lenient leaves out what is not known, with a warning.
+	Lenient bool
+	// Everything adds what the resources found refer to, of these types; of
+	// any when it is empty and not nil.
+	Everything []string
 }
 
 // Search runs a search for one type.
 func (r *Repository) Search(ctx context.Context, t store.Tenant, typ string, params []search.Parameter, lenient bool) (*Result, error) {
-	return r.SearchIn(ctx, t, nil, typ, params, lenient)
+	return r.SearchIn(ctx, t, Scope{Type: typ, Lenient: lenient}, params)
 }
 
-// SearchIn runs a search for one type, or for several with typ "", within a
-// compartment unless that is nil.
-func (r *Repository) SearchIn(ctx context.Context, t store.Tenant, in *search.Compartment, typ string, params []search.Parameter, lenient bool) (*Result, error) {
-	o := r.searchOptions(t)
-	o.Lenient, o.Compartment = lenient, in
-	req, err := search.Parse(typ, params, o)
+// SearchIn runs a search and reads the beginning of its page.
+func (r *Repository) SearchIn(ctx context.Context, t store.Tenant, in Scope, params []search.Parameter) (*Result, error) {
+	req, err := r.Parse(t, in, params)
 	if err != nil {
 		return nil, err
 	}
-	q := store.Query{Where: req.Where, Sort: req.Sort, After: req.After, Limit: req.Count, Count: req.Total}
-	if req.CountOnly {
-		q.Limit = 0
+	return r.page(ctx, t, req)
+}
+
+// Parse understands a search without running it.
+func (r *Repository) Parse(t store.Tenant, in Scope, params []search.Parameter) (*search.Request, error) {
+	o := r.searchOptions(t)
+	o.Lenient, o.Compartment = in.Lenient, in.Compartment
+	req, err := search.Parse(in.Type, params, o)
+	if err != nil {
+		return nil, err
 	}
+	if in.Everything != nil {
+		req.Include = append(req.Include, search.IncludeAll(in.Everything)...)
+	}
+	return req, nil
+}
+
+// roundBytes is about how much of a page is in memory at once: bodies are
+// read in rounds of so many bytes, or of one body when that is larger.
+const roundBytes = 4 << 20
+
+func (r *Repository) page(ctx context.Context, t store.Tenant, req *search.Request) (*Result, error) {
+	result := &Result{Request: req, Total: -1, r: r, ctx: ctx, t: t}
+	q := Query(req)
+	if len(req.Branches) > 0 && !req.CountOnly {
+		return result, r.merge(result, q)
+	}
+	q.MaxBytes = roundBytes
 	page, err := r.o.Store.Search(ctx, t, q)
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Request: req, Matches: page.Documents, Total: page.Total}
-	if page.Next != nil && !req.CountOnly {
-		next := r.o.Pages.Next(req, *page.Next)
-		result.Next = &next
+	result.Total, result.Estimated = page.Total, page.Estimated
+	result.read = page.Documents
+	if page.Cut {
+		// The links come before the entries, so where the page ends has to be
+		// known before all of its bodies are read.
+		q.Limit, q.After, q.Count, q.RefsOnly, q.MaxBytes = req.Count-len(page.Documents), page.Next, false, true, 0
+		if page, err = r.o.Store.Search(ctx, t, q); err != nil {
+			return nil, err
+		}
+		result.unread = page.Documents
 	}
-	return result, r.include(ctx, t, result)
+	if page.Next != nil && !req.CountOnly {
+		result.next(*page.Next)
+	}
+	return result, nil
+}
+
+// Query is what a request asks of the store for its page.
+func Query(req *search.Request) store.Query {
+	q := store.Query{
+		Where: req.Where, Sort: req.Sort, After: req.After, Limit: req.Count, Count: req.Total, Estimate: req.Estimate,
+	}
+	if req.CountOnly {
+		q.Limit = 0
+	}
+	return q
+}
+
+// mergedAtOnce is how many types a merged search asks for at the same time.
+const mergedAtOnce = 8
+
+// merge finds a page of a search for several types that is sorted. Each type
+// is asked for a page of its own, without bodies, from the place on where the
+// page before ended; the least of all are the page. The place is one of the
+// order that all types have in common (search.Branch), so pages neither repeat
+// nor skip, whatever type their last document had.
+func (r *Repository) merge(result *Result, q store.Query) error {
+	req := result.Request
+	if q.Count {
+		count, err := r.o.Store.Search(result.ctx, result.t, store.Query{Where: q.Where, Count: true, Estimate: q.Estimate})
+		if err != nil {
+			return err
+		}
+		result.Total, result.Estimated = count.Total, count.Estimated
+	}
+	pages := make([]store.Page, len(req.Branches))
+	group, ctx := errgroup.WithContext(result.ctx)
+	group.SetLimit(mergedAtOnce)
+	for i, b := range req.Branches {
+		group.Go(func() (err error) {
+			pages[i], err = r.o.Store.Search(ctx, result.t, store.Query{
+				Where: b.Where, Sort: b.Sort, After: b.Behind(req.After), Limit: req.Count, RefsOnly: true,
+			})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	type found struct {
+		doc   store.Document
+		place store.Cursor
+	}
+	var all []found
+	more := false
+	for i, p := range pages {
+		more = more || p.Next != nil
+		for j, d := range p.Documents {
+			all = append(all, found{d, req.Branches[i].Place(p.Places[j])})
+		}
+	}
+	slices.SortFunc(all, func(a, b found) int { return store.CompareCursors(req.Branches[0].Sort, a.place, b.place) })
+	if len(all) > req.Count {
+		all, more = all[:req.Count], true
+	}
+	for _, f := range all {
+		result.unread = append(result.unread, f.doc)
+	}
+	if more && len(all) > 0 {
+		result.next(all[len(all)-1].place)
+	}
+	return nil
 }
 
 func (r *Repository) searchOptions(t store.Tenant) search.Options {

@@ -8,7 +8,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -16,6 +19,7 @@ import (
 // socket as they are, without being decoded.
 type bundle struct {
 	w       *bufio.Writer
+	sent    gin.ResponseWriter
 	entries int
 	// finish, when set, writes what was gathered: for _pretty the whole
 	// bundle has to be known.
@@ -27,7 +31,7 @@ type link struct{ relation, url string }
 func (a *API) startBundle(r *request, typ string, total int64, links []link) *bundle {
 	r.Writer.Header().Set("Content-Type", contentType)
 	r.Status(http.StatusOK)
-	b := &bundle{w: bufio.NewWriterSize(r.Writer, 32<<10)}
+	b := &bundle{w: bufio.NewWriterSize(r.Writer, 32<<10), sent: r.Writer}
 	if r.pretty {
 		var all bytes.Buffer
 		b.w.Reset(&all)
@@ -74,13 +78,29 @@ func (b *bundle) next() {
 }
 
 // match adds an entry of a searchset.
-func (b *bundle) match(base string, d store.Document, mode string) {
+func (b *bundle) match(base string, d store.Document, mode repository.Mode) {
 	b.next()
 	b.raw(`{"fullUrl":`)
 	b.quote(base + "/" + d.Ref.String())
 	b.raw(`,"resource":`)
 	b.w.Write(d.Body)
-	b.raw(`,"search":{"mode":"` + mode + `"}}`)
+	b.raw(`,"search":{"mode":"` + string(mode) + `"}}`)
+}
+
+// failed reports that the client has gone, so that nothing more need be read.
+func (b *bundle) failed() error {
+	_, err := b.w.Write(nil)
+	return err
+}
+
+// abort ends a bundle that cannot be completed. Before anything was sent, the
+// answer is the error; behind that the connection is cut, so that the client
+// does not take what it got for a whole answer.
+func (b *bundle) abort(err error) error {
+	if b.sent.Written() {
+		panic(http.ErrAbortHandler)
+	}
+	return err
 }
 
 // issues adds an outcome entry to a searchset.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 )
 
@@ -29,20 +30,19 @@ func (a *API) everything(r *request) error {
 	if _, err := a.o.Repository.Read(r.Request.Context(), r.tenant, r.ref()); err != nil {
 		return err
 	}
-	params = append(params, search.Parameter{Name: "_include", Value: "*"})
-	result, err := a.o.Repository.SearchIn(r.Request.Context(), r.tenant, &search.Compartment{Type: r.typ, ID: r.id}, "", params, false)
+	result, err := a.o.Repository.SearchIn(r.Request.Context(), r.tenant, repository.Scope{
+		Compartment: &search.Compartment{Type: r.typ, ID: r.id}, Everything: []string{},
+	}, params)
 	if err != nil {
 		return err
 	}
 	applied := result.Request.Applied
-	applied = applied[:len(applied)-1] // _include is the operation's own
 	for i := range applied {
 		if applied[i].Name == "_lastUpdated" {
 			applied[i] = search.Parameter{Name: "_since", Value: applied[i].Value[len("ge"):]}
 		}
 	}
-	result.Request.Applied = applied
-	return a.searchset(r, r.base+"/"+r.ref().String()+"/$everything", result)
+	return a.searchset(r, r.base+"/"+r.ref().String()+"/$everything", applied, result)
 }
 
 func (a *API) noOperation(r *request, name string) error {

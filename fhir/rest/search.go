@@ -9,6 +9,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
+	"github.com/fhirfacade/fhirfacade/store"
 )
 
 // search: R4 http, search, of a type or across types: GET [type]?…,
@@ -40,43 +41,36 @@ func (a *API) searchAt(r *request, self string, in *search.Compartment, typ stri
 	if err != nil {
 		return err
 	}
-	result, err := a.o.Repository.SearchIn(r.Request.Context(), r.tenant, in, typ, params, prefer(r, "handling") == "lenient")
+	result, err := a.o.Repository.SearchIn(r.Request.Context(), r.tenant, repository.Scope{
+		Type: typ, Compartment: in, Lenient: prefer(r, "handling") == "lenient",
+	}, params)
 	if err != nil {
 		return err
 	}
-	return a.searchset(r, self, result)
+	return a.searchset(r, self, result.Request.Applied, result)
 }
 
-func (a *API) searchset(r *request, self string, result *repository.Result) error {
-	applied := result.Request.Applied
-	links := []link{{"self", search.AppendQuery(self, applied)}}
-	if result.Next != nil {
-		links = append(links, link{"next", search.AppendQuery(self, append(applied[:len(applied):len(applied)], *result.Next))})
-	}
+// searchset writes a page while it is read. applied are the parameters of its
+// links.
+func (a *API) searchset(r *request, self string, applied []search.Parameter, result *repository.Result) error {
+	b := a.startBundle(r, "searchset", result.Total, pageLinks(self, applied, result))
 	subset := result.Request.Subset
-	if !subset.All() {
-		// Before the first byte is written, while it can still fail. The
-		// elements named are of the type searched for.
-		for i := range result.Matches {
-			var err error
-			if result.Matches[i].Body, err = a.subset(result.Matches[i], subset); err != nil {
-				return err
-			}
+	included := subset
+	included.Elements = nil // those named are of the type searched for
+	err := result.Each(func(d store.Document, mode repository.Mode) error {
+		s := subset
+		if mode == repository.ModeInclude {
+			s = included
 		}
-		subset.Elements = nil
-		for i := range result.Included {
-			var err error
-			if result.Included[i].Body, err = a.subset(result.Included[i], subset); err != nil {
-				return err
-			}
+		var err error
+		if d.Body, err = a.subset(d, s); err != nil {
+			return err
 		}
-	}
-	b := a.startBundle(r, "searchset", result.Total, links)
-	for _, d := range result.Matches {
-		b.match(r.base, d, "match")
-	}
-	for _, d := range result.Included {
-		b.match(r.base, d, "include")
+		b.match(r.base, d, mode)
+		return b.failed()
+	})
+	if err != nil {
+		return b.abort(err)
 	}
 	issues := result.Request.Warnings
 	if result.Truncated {
@@ -88,6 +82,28 @@ func (a *API) searchset(r *request, self string, result *repository.Result) erro
 	b.issues(issues)
 	b.end()
 	return nil
+}
+
+// pageLinks: R4 http, paging. The last page is known when it is this one.
+func pageLinks(self string, applied []search.Parameter, result *repository.Result) []link {
+	at := func(more ...search.Parameter) string {
+		return search.AppendQuery(self, append(applied[:len(applied):len(applied)], more...))
+	}
+	here, first := at(), at()
+	if p := result.Request.Page; p != nil {
+		here = at(*p)
+	}
+	links := []link{{"self", here}, {"first", first}}
+	if back, ok := result.Previous(); ok {
+		links = append(links, link{"previous", at(back...)})
+	}
+	if result.Next != nil {
+		return append(links, link{"next", at(*result.Next)})
+	}
+	if result.Request.CountOnly {
+		return links
+	}
+	return append(links, link{"last", here})
 }
 
 // parameters are those of the URL and then those of a form in the body.

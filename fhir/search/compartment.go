@@ -28,9 +28,10 @@ func (p *parser) several(params []Parameter) ([]string, error) {
 			}
 		}
 	}
+	p.named = len(types) > 0
 	if p.o.Compartment == nil {
 		if len(types) == 0 {
-			return nil, outcome.BadRequest(outcome.CodeRequired, "A search across types must name them: _type=Patient,Observation.")
+			return p.o.Base.Definitions.ResourceTypes(), nil
 		}
 		return types, nil
 	}

@@ -2,13 +2,10 @@ package search
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
-	"github.com/fhirfacade/fhirfacade/store"
 )
 
 // controls handle the parameters that shape the result (R4 search, managing
@@ -21,9 +18,6 @@ var controls = map[string]func(p *parser, value string) error{
 	"_elements": (*parser).elements,
 	"_type":     (*parser).types,
 }
-
-// maxSorts is the most parameters that _sort may name.
-const maxSorts = 8
 
 func (p *parser) control(param Parameter) (bool, error) {
 	name, modifier, modified := strings.Cut(param.Name, ":")
@@ -85,7 +79,7 @@ func (p *parser) total(value string) error {
 	switch value {
 	case "none":
 	case "accurate", "estimate":
-		p.r.Total = true
+		p.r.Total, p.r.Estimate = true, value == "estimate"
 	default:
 		return outcome.BadRequest(outcome.CodeValue, "The value of _total must be none, estimate or accurate.")
 	}
@@ -119,100 +113,5 @@ func (p *parser) elements(value string) error {
 		}
 		p.r.Subset.Elements = append(p.r.Subset.Elements, name)
 	}
-	return nil
-}
-
-// sort: R4 search, sorting.
-func (p *parser) sort(value string) error {
-	if p.r.Type == "" {
-		return outcome.BadRequest(outcome.CodeNotSupported, "A search across types cannot be sorted by _sort.")
-	}
-	for _, item := range strings.Split(value, ",") {
-		code, descending := strings.CutPrefix(item, "-")
-		sp, ok := p.o.Base.Definitions.SearchParameter(p.r.Type, code)
-		switch {
-		case !ok:
-			return p.unknown(p.r.Type, "_sort", code)
-		case !Supported(sp) || sp.Type == conformance.SearchComposite:
-			return unsupported(outcome.BadRequest(outcome.CodeNotSupported, "%s, of type %s, cannot be sorted by.", sp.Code, sp.Type))
-		case len(p.r.Sort) == maxSorts:
-			return outcome.BadRequest(outcome.CodeTooCostly, "_sort names more than %d parameters.", maxSorts)
-		}
-		form := byte(formNormal)
-		switch sp.Type {
-		case conformance.SearchDate:
-			form = formLow
-			if descending {
-				form = formHigh
-			}
-		case conformance.SearchToken:
-			form = formCode
-		case conformance.SearchReference:
-			form = formReference
-		case conformance.SearchURI:
-			form = formURL
-		}
-		number, _ := p.o.Base.Definitions.TypeNumber(p.r.Type)
-		p.r.Sort = append(p.r.Sort, store.Sort{
-			Range: store.Prefix(formKey(number, sp.Number, form)), Descending: descending,
-		})
-	}
-	return nil
-}
-
-// maxIncludes is the most _include and _revinclude of a search.
-const maxIncludes = 50
-
-// include reads "Type:parameter", "Type:parameter:TargetType", "Type:*" or,
-// for _include, "*".
-func (p *parser) include(name, value string, iterate bool) error {
-	d := p.o.Base.Definitions
-	if len(p.r.Include)+len(p.r.Revinclude) == maxIncludes {
-		return outcome.BadRequest(outcome.CodeTooCostly, "The search has more than %d _include and _revinclude.", maxIncludes)
-	}
-	inc := Include{Iterate: iterate}
-	parts := strings.Split(value, ":")
-	switch {
-	case value == "*" && name == "_include":
-		p.r.Include = append(p.r.Include, inc)
-		return nil
-	case value == "*":
-		return outcome.BadRequest(outcome.CodeNotSupported, "_revinclude must name a type: Observation:* or Observation:subject.")
-	case len(parts) < 2 || len(parts) > 3:
-		return outcome.BadRequest(outcome.CodeValue, "The value of %s must be Type:parameter or Type:parameter:TargetType.", name)
-	}
-	inc.Source = parts[0]
-	if !d.IsResourceType(inc.Source) {
-		return outcome.BadRequest(outcome.CodeValue, "%s names %s, which is not a resource type.", name, printable(inc.Source))
-	}
-	if parts[1] != "*" {
-		var ok bool
-		if inc.Param, ok = d.SearchParameter(inc.Source, parts[1]); !ok {
-			return p.unknown(inc.Source, name, parts[1])
-		}
-		if inc.Param.Type != conformance.SearchReference {
-			return outcome.BadRequest(outcome.CodeValue, "%s names %s, which is not a reference parameter of %s.", name, inc.Param.Code, inc.Source)
-		}
-	}
-	if len(parts) == 3 {
-		inc.Target = parts[2]
-		if !d.IsResourceType(inc.Target) {
-			return outcome.BadRequest(outcome.CodeValue, "%s names %s, which is not a resource type.", name, printable(inc.Target))
-		}
-	}
-	if name == "_include" {
-		// Only an iterating include can apply to another type than the matches'.
-		if inc.Source != p.r.Type && p.r.Type != "" && !iterate {
-			return outcome.BadRequest(outcome.CodeValue, "_include names %s, but the search is for %s. For what is included by another _include, use _include:iterate.", inc.Source, p.r.Type)
-		}
-		p.r.Include = append(p.r.Include, inc)
-		return nil
-	}
-	if p.r.Type != "" && !iterate {
-		if inc.Param != nil && !slices.Contains(p.targets(inc.Param), p.r.Type) || inc.Target != "" && inc.Target != p.r.Type {
-			return outcome.BadRequest(outcome.CodeValue, "_revinclude: %s of %s does not refer to %s.", printable(parts[1]), inc.Source, p.r.Type)
-		}
-	}
-	p.r.Revinclude = append(p.r.Revinclude, inc)
 	return nil
 }

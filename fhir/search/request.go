@@ -2,12 +2,10 @@ package search
 
 import (
 	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -45,31 +43,32 @@ type Request struct {
 	// shape the answer.
 	Criteria int
 	Sort     []store.Sort
+	// Branches, when the search is for several types and sorted, are the
+	// searches of each type, which Where unites: their sort keys lie in
+	// ranges of their own, so Sort is empty and the pages have to be merged.
+	Branches []Branch
 	// Count is the page size.
 	Count int
 	// Total asks for the number of matches, CountOnly for nothing else.
-	Total, CountOnly    bool
+	Total, CountOnly bool
+	// Estimate lets Total be an estimate.
+	Estimate            bool
 	Include, Revinclude []Include
 	Subset              Subset
-	After               *store.Cursor
+	// After is where the page begins; its keys are common ones (see Branch)
+	// when there are Branches.
+	After *store.Cursor
 	// Applied are the parameters that took effect, for the self link; a page
 	// token is not among them.
 	Applied []Parameter
 	// Warnings are what a lenient search left out.
 	Warnings []outcome.Issue
-	scope    string
-}
-
-// Include is an _include or _revinclude (R4 search, including other resources).
-type Include struct {
-	// Source is the type that holds the reference; "" for any.
-	Source string
-	// Param is the reference's parameter; nil for any.
-	Param *conformance.SearchParameter
-	// Target, when set, is the only type of target wanted.
-	Target string
-	// Iterate applies it to what was included, too.
-	Iterate bool
+	// Page is the page token that was given; nil on the first page.
+	Page  *Parameter
+	scope string
+	// page counts from 1; trail are the places of the pages before.
+	page  int
+	trail []place
 }
 
 // Subset is what of each resource is wanted (R4 search, summary and elements).
@@ -96,15 +95,14 @@ const maxRanges = 10_000
 // Parse understands the parameters of a search: for one type; or, with typ "",
 // for those that _type names, or for all of a compartment.
 func Parse(typ string, params []Parameter, o Options) (*Request, error) {
-	p := parser{o: o, r: &Request{Type: typ, Count: o.DefaultCount, scope: o.Scope + "\x00" + typ}}
+	p := parser{o: o, r: &Request{Type: typ, page: 1, Count: o.DefaultCount, scope: o.Scope + "\x00" + typ}}
 	if o.Compartment != nil {
 		p.r.scope += "\x00" + o.Compartment.Type + "/" + o.Compartment.ID
 	}
 	if len(params) > maxParameters {
 		return nil, outcome.BadRequest(outcome.CodeTooCostly, "The search has more than %d parameters.", maxParameters)
 	}
-	branches, err := p.branches(typ, params)
-	if err != nil {
+	if err := p.begin(typ, params); err != nil {
 		return nil, err
 	}
 	token := ""
@@ -115,7 +113,7 @@ func Parse(typ string, params []Parameter, o Options) (*Request, error) {
 		}
 		control, err := p.control(param)
 		if err == nil && !control {
-			err = p.narrow(branches, param)
+			err = p.narrow(param)
 		}
 		if err != nil {
 			if ignorable(err) && o.Lenient {
@@ -132,73 +130,14 @@ func Parse(typ string, params []Parameter, o Options) (*Request, error) {
 	if err := p.agree(); err != nil {
 		return nil, err
 	}
-	var any store.Or
-	for _, b := range branches {
-		any = append(any, lean(b.where, b.number))
-	}
-	p.r.Where = oneOf(any)
+	p.unite()
 	if token != "" {
-		if p.r.After, err = o.Pages.open(token, p.r); err != nil {
+		if err := o.Pages.open(token, p.r); err != nil {
 			return nil, err
 		}
+		p.r.Page = &Parameter{pageParameter, token}
 	}
 	return p.r, nil
-}
-
-// branch is the search of one type; a search for several is the union of
-// their branches.
-type branch struct {
-	typ    string
-	number uint16
-	where  store.And
-}
-
-// branches begins the search of each type.
-func (p *parser) branches(typ string, params []Parameter) ([]*branch, error) {
-	types := []string{typ}
-	if typ == "" {
-		var err error
-		if types, err = p.several(params); err != nil {
-			return nil, err
-		}
-	}
-	var all []*branch
-	for _, t := range types {
-		number, ok := p.o.Base.Definitions.TypeNumber(t)
-		if !ok || !p.o.Base.Definitions.IsResourceType(t) {
-			return nil, outcome.New(http.StatusNotFound, outcome.CodeNotSupported, "%s is not a FHIR R4 resource type.", printable(t))
-		}
-		b := &branch{t, number, store.And{exists(number)}}
-		if p.o.Compartment != nil {
-			in, ok := p.inside(t, number)
-			if !ok {
-				return nil, outcome.New(http.StatusNotFound, outcome.CodeNotSupported, "No %s belongs to the compartment of a %s.", t, p.o.Compartment.Type)
-			}
-			b.where = append(b.where, in)
-		}
-		all = append(all, b)
-	}
-	return all, nil
-}
-
-// narrow adds a parameter to each branch.
-func (p *parser) narrow(branches []*branch, param Parameter) error {
-	if p.r.Type == "" {
-		// Parameters that all types have (R4 http, search).
-		code, _, _ := strings.Cut(param.Name, ":")
-		if _, ok := p.o.Base.Definitions.SearchParameter("Resource", code); !ok && code != "_list" {
-			return p.unknown("a search across types", "search", code)
-		}
-	}
-	for _, b := range branches {
-		c, err := p.criterion(b.typ, b.number, param.Name, param.Value)
-		if err != nil {
-			return err
-		}
-		b.where = append(b.where, c)
-	}
-	p.r.Criteria++
-	return nil
 }
 
 // exists is the clause that every resource of a type meets.
@@ -207,6 +146,10 @@ func exists(typ uint16) store.Clause { return store.Exactly(paramKey(typ, ownExi
 type parser struct {
 	o Options
 	r *Request
+	// branches are the searches of each type.
+	branches []*branch
+	// named says that the types of a search for several were named.
+	named bool
 	// depth is how many chains deep the parser is.
 	depth int
 	// ranges counts towards maxRanges.

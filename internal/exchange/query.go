@@ -78,7 +78,11 @@ func (x *Exchange) booked(ctx context.Context, t store.Tenant, o redox.Options, 
 	meta := *m.Meta()
 	meta.EventType = m.EventType + "Response"
 	answer := &redox.Scheduling{Meta: &meta, Visits: []redox.Visit{}}
-	for _, d := range found.Matches {
+	matches, err := found.Matches()
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range matches {
 		visit, err := x.visit(ctx, t, o, d)
 		if err != nil {
 			return nil, err

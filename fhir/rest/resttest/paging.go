@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,7 @@ func paging(t *testing.T, open Open) {
 			}
 		})
 	}
+	t.Run("links", func(t *testing.T) { s.In(t).pageLinks() })
 	t.Run("while others write", func(t *testing.T) {
 		s := s.In(t).On("busy/test")
 		for i := range 9 {
@@ -88,6 +90,58 @@ func paging(t *testing.T, open Open) {
 			s.Get(url).WantOutcome(http.StatusBadRequest, "value", "_page")
 		}
 	})
+}
+
+// pageLinks goes through the pages by their links, there and back.
+func (s *Server) pageLinks() {
+	for _, query := range []string{"Patient?_count=2", "Patient?_count=2&_sort=-family", "?_type=Patient,Practitioner&_count=2&_sort=_id"} {
+		var there []Bundle
+		for next := query; next != ""; {
+			b := s.Get(next).Bundle("searchset")
+			there = append(there, b)
+			next = b.LinkTo("next")
+		}
+		last := there[len(there)-1]
+		if there[0].LinkTo("previous") != "" || last.LinkTo("last") != last.LinkTo("self") || there[0].LinkTo("last") != "" {
+			s.Errorf("%s: the first page's links %v, the last's %v", query, there[0].Link, last.Link)
+		}
+		for i, b := range slices.Backward(there) {
+			if got := s.Get(b.LinkTo("self")).Bundle("searchset").IDs("match"); got != b.IDs("match") {
+				s.Errorf("%s: self of page %d has %s, not %s", query, i, got, b.IDs("match"))
+			}
+			if got := s.Get(b.LinkTo("first")).Bundle("searchset").IDs("match"); got != there[0].IDs("match") {
+				s.Errorf("%s: first of page %d has %s", query, i, got)
+			}
+			if i == 0 {
+				break
+			}
+			back := s.Get(b.LinkTo("previous")).Bundle("searchset")
+			if back.IDs("match") != there[i-1].IDs("match") || (i > 1) != (back.LinkTo("previous") != "") {
+				s.Errorf("%s: before page %d is %s", query, i, back.IDs("match"))
+			}
+			if got := s.Get(back.LinkTo("next")).Bundle("searchset").IDs("match"); got != b.IDs("match") {
+				s.Errorf("%s: back and forth from page %d leads to %s", query, i, got)
+			}
+		}
+	}
+	// A way back that would be too long is not given, and first always is.
+	long := strings.Repeat("x", 390)
+	for i := range 9 {
+		s.Put(fmt.Sprintf(`{"resourceType":"Organization","id":"o%d","name":"%s%d"}`, i, long, i))
+	}
+	b := s.Get("Organization?_count=1&_sort=name").Bundle("searchset")
+	for b.LinkTo("next") != "" {
+		if b = s.Get(b.LinkTo("next")).Bundle("searchset"); len(b.LinkTo("next")) > 6000 {
+			s.Errorf("a link of %d bytes", len(b.LinkTo("next")))
+		}
+	}
+	back := 0
+	for ; b.LinkTo("previous") != ""; back++ {
+		b = s.Get(b.LinkTo("previous")).Bundle("searchset")
+	}
+	if back < 3 || back > 7 || s.Get(b.LinkTo("first")).Bundle("searchset").IDs("match") != "o0" {
+		s.Errorf("%d pages back", back)
+	}
 }
 
 // decoded is a link's page token without its encoding.

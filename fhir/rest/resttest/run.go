@@ -19,6 +19,7 @@ func Run(t *testing.T, open Open) {
 		{"Batch", batches},
 		{"Transaction", transactions},
 		{"Scopes", scopes},
+		{"Across types", acrossTypes},
 		{"Capabilities", capabilities},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })

@@ -55,10 +55,12 @@ func scopes(t *testing.T, open Open) {
 		status      int
 		code        string
 	}{
-		{"across types without types", "?_id=p", http.StatusBadRequest, "required"},
+		{"across all types by a parameter of some", "?name=p", http.StatusBadRequest, "not-supported"},
 		{"across types that are none", "?_type=Patient,Thing", http.StatusBadRequest, "value"},
-		{"across types by a parameter of one", "?_type=Patient&gender=male", http.StatusBadRequest, "not-supported"},
-		{"across types, sorted", "?_type=Patient&_sort=_id", http.StatusBadRequest, "not-supported"},
+		{"across types by a parameter of one of them", "?_type=Patient,Observation&gender=male", http.StatusBadRequest, "not-supported"},
+		{"across types, sorted by a parameter of one of them", "?_type=Patient,Observation&_sort=gender", http.StatusBadRequest, "not-supported"},
+		{"across types, sorted by what has no common order", "?_type=Observation,Composition&_sort=entry", http.StatusBadRequest, "not-supported"},
+		{"_include of another type than those named", "?_type=Patient,Observation&_include=Encounter:subject", http.StatusBadRequest, "value"},
 		{"a compartment of a type without one", "Organization/o/Patient", http.StatusNotFound, "not-found"},
 		{"a type that is not in the compartment", "Patient/p/Location", http.StatusNotFound, "not-supported"},
 		{"a compartment and no type", "Patient/p/things", http.StatusNotFound, "not-found"},
