@@ -17,6 +17,11 @@ import (
 
 func (s *searcher) bySort(where store.Clause, q store.Query) ([]store.Cursor, error) {
 	s.sorting = true
+	if _, ok := where.(store.And); !ok {
+		// A walk by number just begins, but here it matters how many there
+		// are: an And probes its parts.
+		where = store.And{where}
+	}
 	p, err := s.plan(where, 0, "where")
 	if err != nil {
 		return nil, err
