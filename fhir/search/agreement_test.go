@@ -68,7 +68,7 @@ func TestEveryKeyIsFound(t *testing.T) {
 		resources, float64(keys)/float64(resources), float64(bytes)/float64(resources), forms)
 	for _, form := range []string{
 		"token c", "token s", "token x", "token o", "reference r", "reference u", "reference i", "string n", "string e",
-		"date l", "date h", "date w", "number n", "quantity n", "quantity s", "quantity c", "uri u", "composite k",
+		"date l", "date h", "date w", "number n", "quantity n", "quantity s", "quantity c", "quantity q", "uri u", "composite k",
 	} {
 		if forms[form] == 0 {
 			t.Errorf("no example has a key of the form %s", form)

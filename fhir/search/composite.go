@@ -23,7 +23,7 @@ type component struct {
 // compared by equality, the second may be a range.
 const (
 	firstForms  = string(formCode) + string(formSystem) + string(formReference) + string(formURL)
-	secondForms = firstForms + string(formNormal) + string(formLow) + string(formHigh) + string(formWithin)
+	secondForms = firstForms + string(formNormal) + string(formLow) + string(formHigh) + string(formWithin) + string(formCanonical)
 )
 
 // maxCombinations bounds the keys of one composite parameter of a resource.
@@ -51,11 +51,12 @@ func composable(sp *conformance.SearchParameter) bool {
 func (ex *extractor) composites(components []component, root fhirpath.Value) error {
 	ex.ctx.Resource, ex.ctx.RootResource = root, root
 	defer func() { ex.ctx.Resource, ex.ctx.RootResource = fhirpath.Value{}, fhirpath.Value{} }()
-	count := 0
+	count, spans := 0, 0
 	for _, v := range ex.values {
 		for i, forms := range [2]string{firstForms, secondForms} {
 			part := &ex.parts[i]
 			part.reset()
+			part.spans = spans
 			part.base = ex.emit.base
 			var err error
 			if ex.inside, err = components[i].expression.AppendTo(ex.inside[:0], &ex.ctx, v); err != nil {
@@ -70,6 +71,7 @@ func (ex *extractor) composites(components []component, root fhirpath.Value) err
 			return errCombinations
 		}
 		ex.emit.pairs(&ex.parts[0], &ex.parts[1])
+		spans = ex.parts[1].spans // the spans of all elements are told apart
 	}
 	return nil
 }
@@ -115,7 +117,7 @@ func (f field) composite(value string) (store.Clause, error) {
 	}
 	var any store.Or
 	for _, k := range exact {
-		second := field{p: f.p, sp: f.part(1), prefix: string(appendFirst([]byte(f.key(formComposite)), k))}
+		second := field{p: f.p, sp: f.part(1), many: f.sp.Expression != f.sp.Base, prefix: string(appendFirst([]byte(f.key(formComposite)), k))}
 		c, err := clauses[second.sp.Type](second, values[1])
 		if err != nil {
 			return nil, err

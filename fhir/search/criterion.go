@@ -113,6 +113,9 @@ type field struct {
 	modifier string
 	// prefix begins the keys of the parameter.
 	prefix store.Key
+	// many says that there may be several values whatever sp says, as in a
+	// composite of repeating elements.
+	many bool
 }
 
 func (f field) key(form byte) store.Key { return f.prefix + string(rune(form)) }

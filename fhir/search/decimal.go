@@ -31,8 +31,13 @@ func appendDecimal(dst []byte, s []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
+	return appendNumber(dst, d), nil
+}
+
+// appendNumber is appendDecimal of a number that was read.
+func appendNumber(dst []byte, d number) []byte {
 	if len(d.digits) == 0 {
-		return append(dst, 0x80), nil
+		return append(dst, 0x80)
 	}
 	from := len(dst)
 	switch {
@@ -54,7 +59,7 @@ func appendDecimal(dst []byte, s []byte) ([]byte, error) {
 			dst[i] = ^dst[i]
 		}
 	}
-	return dst, nil
+	return dst
 }
 
 func encodeDecimal(s string) (string, error) {

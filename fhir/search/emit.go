@@ -23,9 +23,16 @@ type emitter struct {
 	ends   []int
 	// scratch holds a text while it is cut up.
 	scratch []byte
+	// spans counts the spans of the parameter: see span.
+	spans int
+	units unitCache
+	// one and other are room for the scales of a quantity, or of two ends.
+	one, other scales
 }
 
-func (e *emitter) reset() { e.prefix, e.buf, e.ends = e.prefix[:0], e.buf[:0], e.ends[:0] }
+func (e *emitter) reset() {
+	e.prefix, e.buf, e.ends, e.spans = e.prefix[:0], e.buf[:0], e.ends[:0], 0
+}
 
 // start begins a key and returns where its value will stand.
 func (e *emitter) start(form byte) int {
@@ -108,7 +115,7 @@ func (e *emitter) value(t conformance.SearchType, typeName string, n rawjson.Nod
 	case conformance.SearchDate:
 		e.date(typeName, n)
 	case conformance.SearchNumber:
-		e.number(n)
+		e.number(typeName, n)
 	case conformance.SearchQuantity:
 		e.quantity(typeName, n)
 	case conformance.SearchURI:
@@ -278,54 +285,6 @@ func (e *emitter) tails(s string) {
 		e.end()
 	}
 }
-
-// number: R4 search, number.
-func (e *emitter) number(n rawjson.Node) {
-	if n.Kind() == rawjson.KindNumber {
-		e.decimal(formNormal, nil, n)
-	}
-}
-
-// decimal adds a key of a number behind what else the key holds.
-func (e *emitter) decimal(form byte, before []byte, n rawjson.Node) {
-	e.start(form)
-	e.buf = append(e.buf, before...)
-	e.buf, _ = appendDecimal(e.buf, n.Raw()) // a JSON number: cannot fail
-	e.end()
-}
-
-// quantity: R4 search, quantity. Money's currency is its code. A Range is
-// found by either of its ends.
-func (e *emitter) quantity(typeName string, n rawjson.Node) {
-	if typeName == "Range" {
-		for _, end := range [2]string{"low", "high"} {
-			if q, ok := n.Member(end); ok {
-				e.quantity("Quantity", q)
-			}
-		}
-		return
-	}
-	v, ok := n.Member("value")
-	if !ok || v.Kind() != rawjson.KindNumber {
-		return
-	}
-	e.decimal(formNormal, nil, v)
-	system, code, unit := member(n, "system"), member(n, "code"), member(n, "unit")
-	if typeName == "Money" {
-		system, code = currencies, member(n, "currency")
-	}
-	var room [128]byte
-	if code != "" {
-		e.decimal(formSystem, append(bound(appendJoined(room[:0], system, code), 0), 0), v)
-		e.decimal(formCode, append(bound(append(room[:0], code...), 0), 0), v)
-	}
-	if unit != "" && unit != code {
-		e.decimal(formCode, append(bound(append(room[:0], unit...), 0), 0), v)
-	}
-}
-
-// currencies is the system of Money.currency.
-const currencies = "urn:iso:std:iso:4217"
 
 // only drops the keys that do not have one of the forms. It is for keys
 // without a prefix, which begin with their form.

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
+	"github.com/fhirfacade/fhirfacade/fhir/ucum"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -120,9 +121,40 @@ func explainNumber(code string, form byte, value string) (Parameter, bool) {
 	case formCode:
 		u, rest, _ := strings.Cut(value, "\x00")
 		unit, value = "||"+escape(u), rest
+	case formCanonical:
+		u, rest, _ := strings.Cut(value, "\x00")
+		unit, value = "|"+ucum.System+"|"+escape(u), rest
+	case formLow, formHigh:
+		return explainBound(code, form, value)
 	}
 	s, ok := decodeDecimal(value)
+	if form == formCanonical && len(value) >= ucum.MaxDigits {
+		s = "ge" + s // cut, so that it is not what rounds to it
+	}
 	return Parameter{code, s + unit}, ok
+}
+
+// explainBound reads the key of an end of a span: what begins at 5 is found by
+// le5, and what begins behind it by gt5.
+func explainBound(code string, form byte, value string) (Parameter, bool) {
+	// The number of the span, and the form of the end without what says
+	// where beside its number it lies.
+	end, where := value[1:len(value)-1], value[len(value)-1]
+	if where == minusInfinity || where == plusInfinity {
+		return Parameter{}, false
+	}
+	p, ok := explainNumber(code, end[0], end[1:])
+	switch {
+	case where == justAbove:
+		p.Value = "gt" + p.Value
+	case where == justBelow:
+		p.Value = "lt" + p.Value
+	case form == formLow:
+		p.Value = "le" + p.Value
+	default:
+		p.Value = "ge" + p.Value
+	}
+	return p, ok
 }
 
 // decodeDecimal is the number that encodeDecimal wrote.

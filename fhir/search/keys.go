@@ -23,6 +23,7 @@ const (
 	formHigh       = 'h'
 	formWithin     = 'w'
 	formComposite  = 'k'
+	formCanonical  = 'q'
 )
 
 // Numbers of the server's own keys.

@@ -3,8 +3,6 @@ package search
 import (
 	"strings"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -86,77 +84,4 @@ func (f field) within(v interval) store.Clause {
 		return store.And{any[0], store.Range{From: high, To: high + encodeTime(v.high) + "\x00"}}
 	}
 	return oneOf(any)
-}
-
-// number: R4 search, number.
-func (f field) number(value string) (store.Clause, error) {
-	if f.modifier != "" {
-		return nil, f.badModifier()
-	}
-	return f.ordered(f.key(formNormal), value)
-}
-
-// quantity: R4 search, quantity: number, number|system|code, number||code.
-func (f field) quantity(value string) (store.Clause, error) {
-	if f.modifier != "" {
-		return nil, f.badModifier()
-	}
-	parts := split(value, '|')
-	for i := range parts {
-		parts[i] = unescape(parts[i])
-	}
-	switch {
-	case len(parts) == 1:
-		return f.ordered(f.key(formNormal), parts[0])
-	case len(parts) != 3 || parts[2] == "":
-		return nil, f.wrong("a quantity is number, number|system|code or number||code")
-	case parts[1] == "":
-		return f.ordered(f.key(formCode)+bounded(parts[2])+"\x00", parts[0])
-	}
-	return f.ordered(f.key(formSystem)+bounded(joined(parts[1], parts[2]))+"\x00", parts[0])
-}
-
-// ordered compares decimals behind base. A value stands for what rounds to
-// it: 5.40 for [5.395, 5.405), 1e2 for [50, 150). (R4's page gives that rule
-// and two examples that follow it in neither direction: [95, 105) for 1e2,
-// and 0.0054 give or take 0.00005 for 5.40e-3.) The other prefixes take it as
-// exact.
-func (f field) ordered(base store.Key, value string) (store.Clause, error) {
-	const rule = "a number is written 100, 5.4 or 1.2e3, after an optional prefix"
-	prefix, rest := cutPrefix(value)
-	n, err := parseDecimal([]byte(rest), nil)
-	switch {
-	case err != nil:
-		return nil, f.wrong(rule)
-	case n.cut || n.exponent > maxExponent || n.exponent < -maxExponent:
-		return nil, f.wrong("the number has more digits, or a greater exponent, than any value")
-	}
-	d, err := decimal.NewFromString(rest)
-	if err != nil {
-		return nil, f.wrong(rule)
-	}
-	half := decimal.New(5, d.Exponent()-1)
-	if prefix == "ap" {
-		half = decimal.Max(half, d.Abs().Div(decimal.NewFromInt(10)))
-	}
-	var exact, low, high string
-	for to, x := range map[*string]decimal.Decimal{&exact: d, &low: d.Sub(half), &high: d.Add(half)} {
-		if *to, err = encodeDecimal(x.String()); err != nil {
-			return nil, f.wrong(rule)
-		}
-	}
-	end := store.PrefixEnd(base)
-	switch prefix {
-	case "ne":
-		return store.Or{store.Range{From: base, To: base + low}, store.Range{From: base + high, To: end}}, nil
-	case "gt", "sa":
-		return store.Range{From: base + exact + "\x00", To: end}, nil
-	case "ge":
-		return store.Range{From: base + exact, To: end}, nil
-	case "lt", "eb":
-		return store.Range{From: base, To: base + exact}, nil
-	case "le":
-		return store.Range{From: base, To: base + exact + "\x00"}, nil
-	}
-	return store.Range{From: base + low, To: base + high}, nil
 }

@@ -137,9 +137,8 @@ func (u *Unit) Base(v Decimal, room []byte) Decimal {
 		return trim(append(room[:0], v.Digits...), v.Exponent+u.exponent, v.Negative)
 	}
 	if n, ok := v.whole(); ok && u.small != 0 {
-		if high, low := bits.Mul64(n, u.small); high == 0 {
-			return divide(low, u.smallDivisor, v.Exponent-len(v.Digits)+u.exponent, v.Negative, room)
-		}
+		high, low := bits.Mul64(n, u.small)
+		return divide(high, low, u.smallDivisor, v.Exponent-len(v.Digits)+u.exponent, v.Negative, room)
 	}
 	n, _ := new(big.Int).SetString(string(v.Digits), 10)
 	return quotient(n.Mul(n, u.coefficient), u.divisor, v.Exponent-len(v.Digits)+u.exponent, v.Negative, room)
@@ -156,23 +155,38 @@ func (d Decimal) whole() (n uint64, ok bool) {
 	return n, true
 }
 
-// divide is quotient for small numbers.
-func divide(n, d uint64, exponent int, negative bool, room []byte) Decimal {
-	if n == 0 {
+// nineteen is 10^19, the greatest power of ten in 64 bits.
+const nineteen = 10_000_000_000_000_000_000
+
+// divide is quotient for small numbers: high and low are those of 128 bits.
+func divide(high, low, d uint64, exponent int, negative bool, room []byte) Decimal {
+	if high|low == 0 {
 		return Decimal{Digits: room[:0]}
 	}
+	wholeHigh := high / d
+	wholeLow, rest := bits.Div64(high%d, low, d)
 	digits := room[:0]
-	if whole := n / d; whole > 0 {
-		digits = strconv.AppendUint(digits, whole, 10)
+	if wholeHigh != 0 {
+		// The product of two numbers below 2^64 is less than 10^19 times 2^64.
+		first, last := bits.Div64(wholeHigh, wholeLow, nineteen)
+		digits = strconv.AppendUint(digits, first, 10)
+		from := len(digits)
+		digits = append(digits, "0000000000000000000"...)
+		for i := len(digits) - 1; i >= from; i-- {
+			digits[i] += byte(last % 10)
+			last /= 10
+		}
+	} else if wholeLow != 0 {
+		digits = strconv.AppendUint(digits, wholeLow, 10)
 	}
 	exponent += len(digits)
-	for n %= d; n != 0 && len(digits) < MaxDigits; n %= d {
-		n *= 10
-		if len(digits) == 0 && n < d {
+	for ; rest != 0 && len(digits) < MaxDigits; rest %= d {
+		rest *= 10
+		if len(digits) == 0 && rest < d {
 			exponent--
 			continue
 		}
-		digits = append(digits, byte('0'+n/d))
+		digits = append(digits, byte('0'+rest/d))
 	}
 	return trim(digits, exponent, negative)
 }
@@ -190,7 +204,7 @@ func (u *Unit) shift(v Decimal, room []byte) Decimal {
 			signed = -signed
 		}
 		sum := signed*u.scale + u.add*ten // below 10^15 + 10^12
-		return divide(uint64(max(sum, -sum)), uint64(u.over*ten), 0, sum < 0, room)
+		return divide(0, uint64(max(sum, -sum)), uint64(u.over*ten), 0, sum < 0, room)
 	}
 	sum := new(big.Rat)
 	exponent := 0

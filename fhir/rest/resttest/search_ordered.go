@@ -115,34 +115,6 @@ var numbers = subject{
 	},
 }
 
-// https://hl7.org/fhir/R4/search.html#quantity
-var quantities = subject{
-	name: "quantity",
-	resources: []string{
-		`{"resourceType":"Observation","id":"a","status":"final","code":{"text":"x"},"valueQuantity":{"value":5.4,"unit":"mg","system":"http://unitsofmeasure.org","code":"mg"}}`,
-		`{"resourceType":"Observation","id":"b","status":"final","code":{"text":"x"},"valueQuantity":{"value":5.40,"unit":"milligram"}}`,
-		`{"resourceType":"Observation","id":"c","status":"final","code":{"text":"x"},"valueQuantity":{"value":5.4,"unit":"g","system":"http://unitsofmeasure.org","code":"g"}}`,
-		`{"resourceType":"Observation","id":"d","status":"final","code":{"text":"x"},"valueQuantity":{"value":60,"system":"http://unitsofmeasure.org","code":"mg"}}`,
-		`{"resourceType":"Invoice","id":"i","status":"issued","totalNet":{"value":40.22,"currency":"EUR"}}`,
-		`{"resourceType":"Condition","id":"r","subject":{"reference":"Patient/1"},"onsetRange":{"low":{"value":20,"unit":"a"},"high":{"value":30,"unit":"a"}}}`,
-	},
-	found: []found{
-		{"number alone: any unit", "Observation?value-quantity=5.4", "a b c"},
-		{"number|system|code", "Observation?value-quantity=5.4|http://unitsofmeasure.org|mg", "a"},
-		{"number||code: code", "Observation?value-quantity=5.4||mg", "a"},
-		{"number||code: unit", "Observation?value-quantity=5.4||milligram", "b"},
-		{"prefix", "Observation?value-quantity=gt5.4||mg", "d"},
-		{"precision", "Observation?value-quantity=5.400||mg", "a"},
-		{"between", "Observation?value-quantity=gt5|http://unitsofmeasure.org|mg&value-quantity=lt60|http://unitsofmeasure.org|mg", "a"},
-		{"Money: the currency is the code", "Invoice?totalnet=40.22|urn:iso:std:iso:4217|EUR", "i"},
-		{"Range: by its ends", "Condition?onset-age=gt25||a", "r"},
-	},
-	refused: []refused{
-		{"two parts", "Observation?value-quantity=5.4|mg", "value", []string{"value-quantity"}},
-		{"no code", "Observation?value-quantity=5.4|http://unitsofmeasure.org|", "value", []string{"value-quantity"}},
-	},
-}
-
 // https://hl7.org/fhir/R4/search.html#composite
 var composites = subject{
 	name: "composite",
