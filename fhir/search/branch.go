@@ -60,6 +60,8 @@ type branch struct {
 	number uint16
 	where  store.And
 	sort   []store.Sort
+	// windows are what dates are searched between.
+	windows []window
 }
 
 // prefix begins all keys of the type.
@@ -110,6 +112,9 @@ func (p *parser) narrow(param Parameter) error {
 		}
 	}
 	p.add(clauses)
+	for _, b := range p.branches {
+		b.between(p, param.Name, param.Value)
+	}
 	p.r.Criteria++
 	return nil
 }

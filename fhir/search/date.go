@@ -100,7 +100,7 @@ const (
 	stepDay      = '4'
 	stepMonth    = '5'
 	stepYear     = '6'
-	stepNone     = 0
+	stepNone     = '7' // of no step
 )
 
 // steps are the calendar's steps, finest first.

@@ -21,7 +21,8 @@
 //	           e     text as it is                      :exact
 //	date       l     lower bound                        prefixes, sort
 //	           h     upper bound (exclusive)            prefixes, descending sort
-//	           w     step of the calendar, lower bound  eq
+//	           w     step of the calendar, lower bound  eq, times between two others
+//	           m     -, where there are several dates   times between two others
 //	number     n     decimal                            prefixes, sort
 //	           l     place n decimal, where             prefixes, of a Range
 //	           h     the same of the high end           prefixes, of a Range

@@ -25,13 +25,15 @@ type emitter struct {
 	scratch []byte
 	// spans counts the spans of the parameter: see span.
 	spans int
-	units unitCache
+	// intervals counts those of the parameter.
+	intervals int
+	units     unitCache
 	// one and other are room for the scales of a quantity, or of two ends.
 	one, other scales
 }
 
 func (e *emitter) reset() {
-	e.prefix, e.buf, e.ends, e.spans = e.prefix[:0], e.buf[:0], e.ends[:0], 0
+	e.prefix, e.buf, e.ends, e.spans, e.intervals = e.prefix[:0], e.buf[:0], e.ends[:0], 0, 0
 }
 
 // start begins a key and returns where its value will stand.

@@ -69,7 +69,8 @@ func timing(n rawjson.Node) (interval, bool) {
 
 // interval adds the bounds, for the prefixes that look at one bound of any of
 // the values, and the smallest interval of the calendar around the value, for
-// eq, which looks at both bounds of the same value.
+// eq, which looks at both bounds of the same value. That there are several values
+// has a key of its own: see between.go.
 func (e *emitter) interval(i interval) {
 	e.start(formLow)
 	e.buf = appendTime(e.buf, i.low)
@@ -77,9 +78,11 @@ func (e *emitter) interval(i interval) {
 	e.start(formHigh)
 	e.buf = appendTime(e.buf, i.high)
 	e.end()
-	if step := i.step(); step != stepNone {
-		e.start(formWithin)
-		e.buf = appendTime(append(e.buf, step), i.low)
+	e.start(formWithin)
+	e.buf = appendTime(append(e.buf, i.step()), i.low)
+	e.end()
+	if e.intervals++; e.intervals == 2 {
+		e.start(formSeveral)
 		e.end()
 	}
 }

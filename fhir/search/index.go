@@ -183,7 +183,7 @@ func (ex *extractor) parameter(typ uint16, p *indexed, root fhirpath.Value) erro
 	if ex.values, err = p.expression.AppendTo(ex.values[:0], &ex.ctx, root); err != nil {
 		return err
 	}
-	ex.emit.prefix, ex.emit.spans = appendParam(ex.emit.prefix[:0], typ, p.sp.Number), 0
+	ex.emit.prefix, ex.emit.spans, ex.emit.intervals = appendParam(ex.emit.prefix[:0], typ, p.sp.Number), 0, 0
 	if p.sp.Type == conformance.SearchComposite {
 		return ex.composites(p.components, root)
 	}

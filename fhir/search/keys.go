@@ -22,6 +22,7 @@ const (
 	formLow        = 'l'
 	formHigh       = 'h'
 	formWithin     = 'w'
+	formSeveral    = 'm'
 	formComposite  = 'k'
 	formCanonical  = 'q'
 )

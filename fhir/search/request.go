@@ -130,6 +130,7 @@ func Parse(typ string, params []Parameter, o Options) (*Request, error) {
 	if err := p.agree(); err != nil {
 		return nil, err
 	}
+	p.addWindows()
 	p.unite()
 	if token != "" {
 		if err := o.Pages.open(token, p.r); err != nil {
