@@ -16,7 +16,7 @@ func (r *Repository) CreateIfNone(ctx context.Context, t store.Tenant, typ strin
 	if err != nil {
 		return store.Document{}, false, err
 	}
-	p, err := r.prepare(t, store.Ref{Type: typ, ID: r.o.NewID()}, doc)
+	p, err := r.prepare(ctx, t, store.Ref{Type: typ, ID: r.o.NewID()}, doc)
 	if err != nil {
 		return store.Document{}, false, err
 	}
@@ -59,7 +59,7 @@ func (r *Repository) UpdateWhere(ctx context.Context, t store.Tenant, typ string
 		if err != nil {
 			return err
 		}
-		p, err := r.prepare(t, ref, doc)
+		p, err := r.prepare(ctx, t, ref, doc)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (r *Repository) DeleteWhere(ctx context.Context, t store.Tenant, typ string
 			entry = store.Entry{}
 			return nil
 		}
-		entry, err = r.o.Store.Commit(ctx, t, store.Commit{
+		entry, err = r.Commit(ctx, t, store.Commit{
 			Source: SourceREST, Guards: []store.Guard{c.guard},
 			Changes: []store.Change{{Ref: c.one.Ref, Expect: expectVersion(version)}},
 		})

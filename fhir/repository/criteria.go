@@ -29,7 +29,15 @@ func (r *Repository) matchUpTo(ctx context.Context, t store.Tenant, typ string, 
 	if len(params) == 0 {
 		return criteria{}, outcome.BadRequest(outcome.CodeRequired, "A conditional interaction needs search parameters as its criteria.")
 	}
-	req, err := search.Parse(typ, params, r.searchOptions(t))
+	o, view, err := r.searchOptions(ctx, t)
+	if err != nil {
+		return criteria{}, err
+	}
+	if issue, ok := view.Rebuilding(); ok {
+		// What is not found now would be made a second time.
+		return criteria{}, outcome.New(http.StatusServiceUnavailable, outcome.CodeTransient, "%s Conditional interactions are refused until then.", issue.Diagnostics)
+	}
+	req, err := search.Parse(typ, params, o)
 	if err != nil {
 		return criteria{}, err
 	}

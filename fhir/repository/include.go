@@ -63,7 +63,7 @@ func (in *inclusion) look(d store.Document) error {
 	if err := in.doc.Parse(d.Body, nil); err != nil {
 		return err
 	}
-	index := in.result.r.o.Index
+	index := in.result.index
 	if len(in.revincludes) > 0 {
 		in.back = append(in.back, index.Target(d.Ref, in.doc.Root()))
 	}
@@ -99,7 +99,7 @@ func (in *inclusion) run() error {
 			return err
 		}
 		for _, inc := range revincludes {
-			if err := in.find(in.result.r.o.Index.ReferringTo(inc, back)); err != nil {
+			if err := in.find(in.result.index.ReferringTo(inc, back)); err != nil {
 				return err
 			}
 		}
@@ -171,7 +171,7 @@ func (in *inclusion) followCanonical(canonicals []search.Canonical) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	return in.find(in.result.r.o.Index.Named(wanted))
+	return in.find(in.result.index.Named(wanted))
 }
 
 // find includes what a clause selects.

@@ -64,7 +64,7 @@ func (r *Repository) patched(ctx context.Context, t store.Tenant, ref store.Ref,
 	if id, ok := doc.Root().Member("id"); !ok || !id.Is(ref.ID) {
 		return nil, 0, outcome.BadRequest(outcome.CodeValue, "A patch must not change the id.").At(ref.Type + ".id")
 	}
-	p, err := r.prepare(t, ref, doc)
+	p, err := r.prepare(ctx, t, ref, doc)
 	return p, current.Version, err
 }
 

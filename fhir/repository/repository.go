@@ -15,6 +15,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
+	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -23,6 +24,9 @@ type Options struct {
 	Store       store.Store
 	Definitions *conformance.Definitions
 	Index       *search.Index
+	// Parameters knows the search parameters that tenants define; one of its
+	// own when nil.
+	Parameters *parameters.Registry
 	// Now is the clock of searches ("ap" prefix); versions get their time
 	// from the store.
 	Now func() time.Time
@@ -48,6 +52,9 @@ func New(o Options) *Repository {
 	if o.MaxCount == 0 {
 		o.MaxCount = 1000
 	}
+	if o.Parameters == nil {
+		o.Parameters = parameters.New(parameters.Options{Store: o.Store, Definitions: o.Definitions, Index: o.Index, Now: o.Now})
+	}
 	return &Repository{o}
 }
 
@@ -67,22 +74,25 @@ func (r *Repository) base(t store.Tenant) search.Base {
 
 // Prepared is a resource that was checked and is ready to be stored.
 type Prepared struct {
-	Ref   store.Ref
-	repo  *Repository
-	doc   *rawjson.Document
+	Ref    store.Ref
+	repo   *Repository
+	tenant store.Tenant
+	doc    *rawjson.Document
+	// keys were extracted by index.
 	keys  []store.Key
+	index *search.Index
 	idRaw []byte
 }
 
 // Prepare checks a resource and extracts its keys. The resource is to be
 // stored under id, whatever id it has itself. The bytes must not change
 // afterwards.
-func (r *Repository) Prepare(t store.Tenant, id string, resource []byte) (*Prepared, error) {
+func (r *Repository) Prepare(ctx context.Context, t store.Tenant, id string, resource []byte) (*Prepared, error) {
 	doc, typ, err := r.Check(resource)
 	if err != nil {
 		return nil, err
 	}
-	return r.prepare(t, store.Ref{Type: typ, ID: id}, doc)
+	return r.prepare(ctx, t, store.Ref{Type: typ, ID: id}, doc)
 }
 
 // Check reads a resource and validates its structure.
@@ -114,17 +124,23 @@ func Invalid(found []conformance.Issue) *outcome.Error {
 	return e
 }
 
-func (r *Repository) prepare(t store.Tenant, ref store.Ref, doc *rawjson.Document) (*Prepared, error) {
+func (r *Repository) prepare(ctx context.Context, t store.Tenant, ref store.Ref, doc *rawjson.Document) (*Prepared, error) {
 	if !search.ValidID(ref.ID) {
 		return nil, outcome.BadRequest(outcome.CodeValue, "An id is 1 to 64 letters, digits, '-' and '.'.").At(ref.Type + ".id")
 	}
-	keys, err := r.o.Index.Keys(ref.Type, doc.Root(), r.base(t))
+	if ref.Type == parameters.Type {
+		if err := r.o.Parameters.CheckResource(ctx, t, ref.ID, doc.Data()); err != nil {
+			return nil, err
+		}
+	}
+	index := r.index(t)
+	keys, err := r.contentKeys(index, t, ref, doc.Root())
 	if err != nil {
 		return nil, err
 	}
-	// The _id key is made from the id that the resource is stored under.
-	keys = append(keys, r.o.Index.IDKeys(ref)...)
-	return &Prepared{Ref: ref, repo: r, doc: doc, idRaw: strconv.AppendQuote(nil, ref.ID), keys: keys}, nil
+	return &Prepared{
+		Ref: ref, repo: r, tenant: t, doc: doc, keys: keys, index: index, idRaw: strconv.AppendQuote(nil, ref.ID),
+	}, nil
 }
 
 // Change is the store's change that writes the resource.
@@ -142,9 +158,7 @@ func (p *Prepared) render(s store.Stamp) store.Content {
 	}
 	// Prepare made sure that the root and meta are objects, so this cannot fail.
 	body, _ := p.doc.AppendEdited(make([]byte, 0, len(p.doc.Data())+160), edits)
-	keys := make([]store.Key, 0, len(p.keys)+2)
-	keys = append(keys, p.keys...)
-	return store.Content{Body: body, Keys: append(keys, p.repo.o.Index.VersionKeys(p.Ref.Type, s.Time)...)}
+	return store.Content{Body: body, Keys: p.repo.versionKeys(p.Ref.Type, s.Time, p.currentKeys())}
 }
 
 // SourceREST is the source of what came through the FHIR API.
@@ -156,7 +170,7 @@ func (r *Repository) Create(ctx context.Context, t store.Tenant, typ string, res
 	if err != nil {
 		return store.Document{}, err
 	}
-	p, err := r.prepare(t, store.Ref{Type: typ, ID: r.o.NewID()}, doc)
+	p, err := r.prepare(ctx, t, store.Ref{Type: typ, ID: r.o.NewID()}, doc)
 	if err != nil {
 		return store.Document{}, err
 	}
@@ -181,7 +195,7 @@ func (r *Repository) Update(ctx context.Context, t store.Tenant, ref store.Ref, 
 	case id.String() != ref.ID:
 		return store.Document{}, false, outcome.BadRequest(outcome.CodeValue, "The id in the resource is not the one in the URL.").At(ref.Type + ".id")
 	}
-	p, err := r.prepare(t, ref, doc)
+	p, err := r.prepare(ctx, t, ref, doc)
 	if err != nil {
 		return store.Document{}, false, err
 	}
@@ -210,7 +224,7 @@ func (r *Repository) checkType(typ string, resource []byte) (*rawjson.Document, 
 }
 
 func (r *Repository) write(ctx context.Context, t store.Tenant, p *Prepared, expect store.Expect, guards ...store.Guard) (store.Document, bool, error) {
-	entry, err := r.o.Store.Commit(ctx, t, store.Commit{Source: SourceREST, Changes: []store.Change{p.Change(expect)}, Guards: guards})
+	entry, err := r.Commit(ctx, t, store.Commit{Source: SourceREST, Changes: []store.Change{p.Change(expect)}, Guards: guards})
 	if err != nil {
 		return store.Document{}, false, err
 	}
@@ -222,7 +236,7 @@ func (r *Repository) write(ctx context.Context, t store.Tenant, p *Prepared, exp
 // Delete deletes a resource; deleting what is not there succeeds. A version
 // of 0 expects nothing.
 func (r *Repository) Delete(ctx context.Context, t store.Tenant, ref store.Ref, version int64) (store.Entry, error) {
-	return r.o.Store.Commit(ctx, t, store.Commit{
+	return r.Commit(ctx, t, store.Commit{
 		Source: SourceREST, Changes: []store.Change{{Ref: ref, Expect: expectVersion(version)}},
 	})
 }
@@ -272,11 +286,6 @@ func (r *Repository) History(ctx context.Context, t store.Tenant, q store.Histor
 		next = r.o.Pages.Seal(place, scope...)
 	}
 	return page, next, nil
-}
-
-// Commit commits prepared changes as one event.
-func (r *Repository) Commit(ctx context.Context, t store.Tenant, c store.Commit) (store.Entry, error) {
-	return r.o.Store.Commit(ctx, t, c)
 }
 
 // GetMany reads current versions by name, deleted ones included.

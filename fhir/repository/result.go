@@ -23,6 +23,8 @@ type Result struct {
 	r   *Repository
 	ctx context.Context
 	t   store.Tenant
+	// index is of the parameters that the search goes by.
+	index *search.Index
 	// read are the first matches, unread those that follow, without bodies.
 	read, unread []store.Document
 }

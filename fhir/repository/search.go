@@ -8,6 +8,7 @@ import (
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
+	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -31,7 +32,7 @@ func (r *Repository) Search(ctx context.Context, t store.Tenant, typ string, par
 
 // SearchIn runs a search and reads the beginning of its page.
 func (r *Repository) SearchIn(ctx context.Context, t store.Tenant, in Scope, params []search.Parameter) (*Result, error) {
-	req, err := r.Parse(t, in, params)
+	req, err := r.Parse(ctx, t, in, params)
 	if err != nil {
 		return nil, err
 	}
@@ -39,12 +40,18 @@ func (r *Repository) SearchIn(ctx context.Context, t store.Tenant, in Scope, par
 }
 
 // Parse understands a search without running it.
-func (r *Repository) Parse(t store.Tenant, in Scope, params []search.Parameter) (*search.Request, error) {
-	o := r.searchOptions(t)
+func (r *Repository) Parse(ctx context.Context, t store.Tenant, in Scope, params []search.Parameter) (*search.Request, error) {
+	o, view, err := r.searchOptions(ctx, t)
+	if err != nil {
+		return nil, err
+	}
 	o.Lenient, o.Compartment = in.Lenient, in.Compartment
 	req, err := search.Parse(in.Type, params, o)
 	if err != nil {
 		return nil, err
+	}
+	if issue, ok := view.Rebuilding(); ok {
+		req.Warnings = append(req.Warnings, issue)
 	}
 	if in.Everything != nil {
 		req.Include = append(req.Include, search.IncludeAll(in.Everything)...)
@@ -57,7 +64,11 @@ func (r *Repository) Parse(t store.Tenant, in Scope, params []search.Parameter) 
 const roundBytes = 4 << 20
 
 func (r *Repository) page(ctx context.Context, t store.Tenant, req *search.Request) (*Result, error) {
-	result := &Result{Request: req, Total: -1, r: r, ctx: ctx, t: t}
+	view, err := r.o.Parameters.View(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Request: req, Total: -1, r: r, ctx: ctx, t: t, index: view.Searching}
 	q := Query(req)
 	if len(req.Branches) > 0 && !req.CountOnly {
 		return result, r.merge(result, q)
@@ -151,11 +162,18 @@ func (r *Repository) merge(result *Result, q store.Query) error {
 	return nil
 }
 
-func (r *Repository) searchOptions(t store.Tenant) search.Options {
-	return search.Options{
-		Base: r.base(t), Now: r.o.Now(), Pages: r.o.Pages, Scope: string(t),
-		DefaultCount: r.o.DefaultCount, MaxCount: r.o.MaxCount,
+func (r *Repository) searchOptions(ctx context.Context, t store.Tenant) (search.Options, *parameters.View, error) {
+	view, err := r.o.Parameters.View(ctx, t)
+	if err != nil {
+		return search.Options{}, nil, err
 	}
+	base := r.base(t)
+	base.Definitions = view.Definitions
+	return search.Options{
+		Base: base, Now: r.o.Now(), Pages: r.o.Pages, Scope: string(t),
+		DefaultCount: r.o.DefaultCount, MaxCount: r.o.MaxCount,
+		Unready: func(typ, code string) string { return r.o.Parameters.Unready(ctx, t, view, typ, code) },
+	}, view, nil
 }
 
 // Matching returns at most limit resources that a clause selects.

@@ -120,7 +120,7 @@ func (tx *transaction) run() ([]Written, error) {
 	if len(c.Changes) == 0 {
 		return tx.written(store.Entry{}), nil
 	}
-	entry, err := tx.repository.o.Store.Commit(tx.ctx, tx.tenant, c)
+	entry, err := tx.repository.Commit(tx.ctx, tx.tenant, c)
 	if err != nil {
 		return nil, tx.conflict(err)
 	}
@@ -299,7 +299,7 @@ func (tx *transaction) render(i int) error {
 			return err
 		}
 	}
-	p.prepared, err = r.prepare(tx.tenant, p.ref, doc)
+	p.prepared, err = r.prepare(tx.ctx, tx.tenant, p.ref, doc)
 	return err
 }
 

@@ -66,8 +66,11 @@ func (a *API) metadata(r *request) error {
 			return outcome.BadRequest(outcome.CodeNotSupported, "The parameter %q is not supported here, except mode=full.", shorten(p.Name))
 		}
 	}
-	d := a.o.Repository.Definitions()
-	reverse := a.reverseIncludes()
+	d, err := a.o.Repository.DefinitionsOf(r.Request.Context(), r.tenant)
+	if err != nil {
+		return err
+	}
+	reverse := a.reverseIncludes(d)
 	var resources []capabilityResource
 	for _, typ := range d.ResourceTypes() {
 		res := capabilityResource{
@@ -133,8 +136,7 @@ func (a *API) operationsOf(r *request, typ string) []capabilityOperation {
 // reverseIncludes are the parameters that name a type as their target.
 // Parameters that may refer to anything are left out of the list, though they
 // work: each type would have them all.
-func (a *API) reverseIncludes() map[string][]string {
-	d := a.o.Repository.Definitions()
+func (a *API) reverseIncludes(d *conformance.Definitions) map[string][]string {
 	all := map[string][]string{}
 	for _, source := range d.ResourceTypes() {
 		for _, sp := range d.SearchParameters(source) {

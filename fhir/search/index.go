@@ -46,6 +46,9 @@ func NewIndex(d *conformance.Definitions, model fhirpath.Model) *Index {
 	return x
 }
 
+// Model is what the index knows of FHIR's types.
+func (x *Index) Model() fhirpath.Model { return x.model }
+
 // With is an index of other definitions, made by Definitions.With from those
 // of x. What is compiled for types that have the same parameters is shared.
 func (x *Index) With(d *conformance.Definitions) *Index {

@@ -243,7 +243,7 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, said *mapping.Messa
 		if sameContent(r.current.Body, texts[r]) {
 			continue
 		}
-		prepared, err := x.o.Repository.Prepare(t, r.ref.ID, texts[r])
+		prepared, err := x.o.Repository.Prepare(ctx, t, r.ref.ID, texts[r])
 		if err != nil {
 			return nil, err
 		}

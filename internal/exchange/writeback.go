@@ -187,7 +187,7 @@ func (x *Exchange) commitTask(ctx context.Context, t store.Tenant, m *Message, e
 	if err != nil {
 		return ref, err
 	}
-	prepared, err := x.o.Repository.Prepare(t, ref.ID, text)
+	prepared, err := x.o.Repository.Prepare(ctx, t, ref.ID, text)
 	if err != nil {
 		return ref, err
 	}
