@@ -115,8 +115,12 @@ func (i *instance) found(typ, name, value string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	matches, err := res.Matches()
+	if err != nil {
+		return "", err
+	}
 	var all []string
-	for _, d := range res.Matches {
+	for _, d := range matches {
 		all = append(all, d.Ref.ID)
 	}
 	return strings.Join(all, " "), nil
