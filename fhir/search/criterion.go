@@ -1,7 +1,6 @@
 package search
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
@@ -12,14 +11,14 @@ import (
 // maxOr is the most values one parameter may list.
 const maxOr = 1000
 
-// maxDepth is how many chains may hang on each other.
-const maxDepth = 8
-
 // criterion turns one name=value into a clause on resources of typ: a plain
 // parameter, a chain or a reverse chain.
 func (p *parser) criterion(typ string, number uint16, name, value string) (store.Clause, error) {
 	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
 		return p.has(typ, rest, value)
+	}
+	if name == "_filter" {
+		return p.filter(typ, number, value)
 	}
 	if name == "_list" {
 		return p.list(typ, value)
@@ -140,134 +139,6 @@ func (f field) missing(value string) (store.Clause, error) {
 		return present, nil
 	}
 	return nil, f.wrong(":missing takes true or false")
-}
-
-// deeper counts a chain; surface must follow.
-func (p *parser) deeper() error {
-	if p.depth++; p.depth > maxDepth {
-		return outcome.BadRequest(outcome.CodeTooCostly, "The search chains more than %d references.", maxDepth)
-	}
-	return nil
-}
-
-func (p *parser) surface() { p.depth-- }
-
-// chain: R4 search, chained parameters. "patient.name=x" selects what refers to a
-// Patient that name=x selects. Where the reference may lead to several types,
-// those that know the rest of the chain are asked.
-func (p *parser) chain(number uint16, sp *conformance.SearchParameter, target, rest, value string) (store.Clause, error) {
-	defer p.surface()
-	if err := p.deeper(); err != nil {
-		return nil, err
-	}
-	if sp.Type != conformance.SearchReference {
-		return nil, unsupported(outcome.BadRequest(outcome.CodeValue, "%s is not a reference parameter, so nothing can be chained to it.", sp.Code))
-	}
-	targets := p.targets(sp)
-	if target != "" {
-		if !slices.Contains(targets, target) {
-			return nil, outcome.BadRequest(outcome.CodeValue, "%s does not refer to %s.", sp.Code, printable(target))
-		}
-		targets = []string{target}
-	}
-	var any store.Or
-	var firstErr error
-	for _, t := range targets {
-		tn, ok := p.o.Base.Definitions.TypeNumber(t)
-		if !ok {
-			continue
-		}
-		if err := p.spend(1); err != nil {
-			return nil, err
-		}
-		c, err := p.criterion(t, tn, rest, value)
-		if err != nil {
-			if !ignorable(err) || target != "" {
-				return nil, err
-			}
-			if firstErr == nil {
-				firstErr = err
-			}
-			continue
-		}
-		any = append(any, store.Refers{
-			Prefix: formKey(number, sp.Number, formReference),
-			Query:  lean(store.And{exists(tn), c}, tn),
-		})
-	}
-	if len(any) == 0 {
-		return nil, firstErr
-	}
-	return oneOf(any), nil
-}
-
-// has: R4 search, reverse chaining. "_has:Observation:patient:code=x" selects what
-// an Observation with code=x refers to as its patient.
-func (p *parser) has(typ, rest, value string) (store.Clause, error) {
-	defer p.surface()
-	if err := p.deeper(); err != nil {
-		return nil, err
-	}
-	parts := strings.SplitN(rest, ":", 3)
-	if len(parts) != 3 {
-		return nil, outcome.BadRequest(outcome.CodeValue, "_has must be written _has:Type:reference:parameter=value.")
-	}
-	number, ok := p.o.Base.Definitions.TypeNumber(parts[0])
-	if !ok {
-		return nil, outcome.BadRequest(outcome.CodeValue, "_has names %s, which is not a resource type.", printable(parts[0]))
-	}
-	sp, ok := p.o.Base.Definitions.SearchParameter(parts[0], parts[1])
-	if !ok {
-		return nil, p.unknown(parts[0], "_has", parts[1])
-	}
-	if sp.Type != conformance.SearchReference {
-		return nil, outcome.BadRequest(outcome.CodeValue, "_has names %s, which is not a reference parameter of %s.", sp.Code, parts[0])
-	}
-	if !slices.Contains(p.targets(sp), typ) {
-		return nil, unsupported(outcome.BadRequest(outcome.CodeValue, "_has: %s of %s does not refer to %s.", sp.Code, parts[0], typ))
-	}
-	c, err := p.criterion(parts[0], number, parts[2], value)
-	if err != nil {
-		return nil, err
-	}
-	return store.ReferredBy{
-		Prefix: formKey(number, sp.Number, formReference),
-		Query:  lean(store.And{exists(number), c}, number),
-	}, nil
-}
-
-// list: R4 search, _list: what the entries of a List refer to.
-func (p *parser) list(typ, value string) (store.Clause, error) {
-	if strings.HasPrefix(value, "$") {
-		return nil, outcome.BadRequest(outcome.CodeNotSupported, "_list takes the id of a List here, and no functional list.")
-	}
-	return p.has(typ, "List:item:_id", strings.TrimPrefix(value, "List/"))
-}
-
-// targets are the types that a reference parameter may lead to.
-func (p *parser) targets(sp *conformance.SearchParameter) []string {
-	if len(sp.Targets) == 0 || slices.Contains(sp.Targets, "Resource") {
-		return p.o.Base.Definitions.ResourceTypes()
-	}
-	return sp.Targets
-}
-
-// onlyReferences reports whether a parameter's elements are References, as
-// far as its expression tells: a plain path to one. Others may be canonicals.
-func (p *parser) onlyReferences(sp *conformance.SearchParameter) bool {
-	typ := ""
-	for i, name := range strings.Split(strings.TrimSuffix(sp.Expression, ".where(resolve() is Patient)"), ".") {
-		if i == 0 {
-			typ = name
-			continue
-		}
-		element, ok := p.o.Base.Definitions.Element(typ, name)
-		if !ok || len(element.Types) != 1 {
-			return false
-		}
-		typ = element.Types[0]
-	}
-	return typ == "Reference"
 }
 
 // split cuts at separators that are not escaped by a backslash

@@ -54,7 +54,7 @@
 //
 // Everything that is not understood is a 400 that names it: unknown parameters,
 // modifiers (:in, :not-in, and on tokens :above and :below need terminology),
-// phonetic and near, _text, _content, _filter, _query, _contained, and the
+// phonetic and near, _text, _content, _query, _contained, and the
 // composites of MolecularSequence with two ordered components. Only unknown and
 // unsupported parameters may be left out by Prefer: handling=lenient; a
 // modifier changes what is found and is refused in any case.
@@ -63,7 +63,10 @@
 //
 //   - Of more than 4 spans of one parameter of a resource, eq and ap take the
 //     low end of one and the high end of another for the same from the 4th on.
-//   - ap of a date looks at the bounds of all values together.
+//   - ap of a date, and po in a _filter, look at the bounds of all values
+//     together.
+//   - ew in a _filter sees the last 63 bytes of the first 500 of a text, and
+//     codes in a _filter differ by case, as they do elsewhere.
 //   - Texts are searched by their first 400 bytes, and 500 by :contains; codes,
 //     identifiers and URLs are compared whole, by a hash behind 400 bytes.
 package search

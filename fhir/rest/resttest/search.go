@@ -28,6 +28,7 @@ func searches(t *testing.T, open Open) {
 	for _, sub := range []subject{
 		texts, tokens, references, dates, dateSets, numbers, quantities, units, spans, uris, composites,
 		combinations, chains, reverseChains, missing,
+		filters,
 	} {
 		t.Run(sub.name, func(t *testing.T) {
 			s := s.In(t).On("search-" + sub.name + "/test")

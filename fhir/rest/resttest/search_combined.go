@@ -23,7 +23,6 @@ var combinations = subject{
 		{"an unknown parameter", "Patient?shoesize=44", "not-supported", []string{"shoesize"}},
 		{"an unknown parameter among known ones", "Patient?gender=male&Gender=male", "not-supported", []string{"Gender"}},
 		{"a parameter of another type", "Patient?code=x", "not-supported", []string{"code"}},
-		{"a filter", "Patient?_filter=x", "not-supported", []string{"_filter"}},
 		{"full text", "Patient?_content=x", "not-supported", []string{"_content"}},
 		{"a query", "Patient?_query=x", "not-supported", []string{"_query"}},
 		{"contained resources", "Patient?_contained=true", "not-supported", []string{"_contained"}},
