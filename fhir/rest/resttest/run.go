@@ -18,6 +18,7 @@ func Run(t *testing.T, open Open) {
 		{"Patch", patches},
 		{"Batch", batches},
 		{"Transaction", transactions},
+		{"Large transactions", large},
 		{"Scopes", scopes},
 		{"Across types", acrossTypes},
 		{"Capabilities", capabilities},
