@@ -41,7 +41,7 @@ func (e *engine) Commit(ctx context.Context, t store.Tenant, c store.Commit) (st
 	if e.closed {
 		return store.Entry{}, store.ErrClosed
 	}
-	s, err := e.enter(ctx, t)
+	s, err := e.enterToWrite(ctx, t)
 	if err != nil {
 		return store.Entry{}, err
 	}
@@ -214,7 +214,7 @@ func (l *ledger) logRow(b batch) (*logRow, []any, error) {
 }
 
 func (l *ledger) spillID(commit string, chunk int) string {
-	return l.prefix + commit + hex16(int64(chunk))[8:]
+	return l.prefix + commit + hex8(chunk)
 }
 
 // insert is the commit point. It returns only when it is known whether the

@@ -71,7 +71,10 @@ func (b batch) rows(s scope) [][]docRow {
 			if w.Method == store.Delete {
 				r.Shelved = w.Number
 			} else {
-				r.Number, r.Tenant = w.Number, s.prefix
+				r.Number = w.Number
+				if s.walks {
+					r.Tenant = s.prefix
+				}
 				r.Keys = s.keys(w.Keys)
 			}
 			out[i][j] = r

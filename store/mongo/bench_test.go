@@ -98,7 +98,7 @@ func commitResources(b *testing.B, e *engine, resources []resource) {
 // BenchmarkReadBesideDriver reads documents by their ids.
 func BenchmarkReadBesideDriver(b *testing.B) {
 	e, resources := loaded(b, 2000)
-	s, ctx := scopeOf(benchTenant), b.Context()
+	s, ctx := scopeFor(b, e, benchTenant), b.Context()
 	const n = 400
 	random := rand.New(rand.NewPCG(1, 1))
 	pick := func() []resource {
@@ -130,7 +130,7 @@ func BenchmarkReadBesideDriver(b *testing.B) {
 // keys, one of them selective.
 func BenchmarkSearchBesideDriver(b *testing.B) {
 	e, resources := loaded(b, 3000)
-	s, ctx := scopeOf(benchTenant), b.Context()
+	s, ctx := scopeFor(b, e, benchTenant), b.Context()
 	type question struct{ selective, common store.Key }
 	frequency := map[store.Key]int{}
 	for _, r := range resources {
@@ -192,7 +192,7 @@ func BenchmarkBulkBesideDriver(b *testing.B) {
 	const n = 500
 	resources := synthea(b, 10*n)
 	e, bare := openTest(b, testOptions(b)), openTest(b, testOptions(b))
-	s, ctx := scopeOf(benchTenant), b.Context()
+	s, ctx := scopeFor(b, e, benchTenant), b.Context()
 	// part is one of the ten, copied under other ids in each round.
 	part := func(round int) []resource {
 		out := append([]resource(nil), resources[round%10*n:][:n]...)
@@ -255,21 +255,30 @@ func TestBytesPerResource(t *testing.T) {
 	e.settle(t.Context())
 	n := len(resources)
 	t.Logf("minified JSON %d bytes, %d keys of %d bytes on average", json/n, keys/n, keyBytes/keys)
-	total := 0.0
-	for _, name := range []string{colDocs, colLog, colSpill} {
-		var stats struct {
-			Size    float64            `bson:"size"`
-			Storage float64            `bson:"storageSize"`
-			Indexes map[string]float64 `bson:"indexSizes"`
-			All     float64            `bson:"totalIndexSize"`
+	report := func(when string) {
+		total := 0.0
+		for _, name := range []string{colDocs, colLog, colSpill} {
+			var stats struct {
+				Size    float64            `bson:"size"`
+				Storage float64            `bson:"storageSize"`
+				Indexes map[string]float64 `bson:"indexSizes"`
+				All     float64            `bson:"totalIndexSize"`
+			}
+			if err := e.db.RunCommand(context.WithoutCancel(t.Context()), bson.D{{Key: "collStats", Value: name}}).Decode(&stats); err != nil {
+				t.Fatal(err)
+			}
+			total += stats.Storage + stats.All
+			t.Logf("%s: %s: BSON %.0f, stored %.0f, indexes %.0f %v bytes a resource", when, name, stats.Size/float64(n), stats.Storage/float64(n), stats.All/float64(n), stats.Indexes)
 		}
-		if err := e.db.RunCommand(context.WithoutCancel(t.Context()), bson.D{{Key: "collStats", Value: name}}).Decode(&stats); err != nil {
-			t.Fatal(err)
-		}
-		total += stats.Storage + stats.All
-		t.Logf("%s: BSON %.0f, stored %.0f, indexes %.0f %v bytes a resource", name, stats.Size/float64(n), stats.Storage/float64(n), stats.All/float64(n), stats.Indexes)
+		t.Logf("%s: in all %.0f bytes a resource, %.2f of its JSON", when, total/float64(n), total/float64(json))
 	}
-	t.Logf("in all %.0f bytes a resource, %.2f of its JSON", total/float64(n), total/float64(json))
+	report("as written")
+	for _, name := range []string{colDocs, colLog, colSpill} {
+		if err := e.db.RunCommand(t.Context(), bson.D{{Key: "compact", Value: name}, {Key: "force", Value: true}}).Err(); err != nil {
+			t.Logf("the server does not compact %s: %v", name, err)
+		}
+	}
+	report("compacted")
 }
 
 // BenchmarkRanges asks for a page of 20 by several ranges.

@@ -24,7 +24,7 @@ func (r *docRow) setBody(body []byte) {
 }
 
 func (s scope) chunkID(ref store.Ref, version int64, chunk int) string {
-	return s.versionID(ref, version) + hex16(int64(chunk))[8:]
+	return s.versionID(ref, version) + sortable(int64(chunk))
 }
 
 // writeBodies writes what rows keep in colBodies. A chunk that is there

@@ -27,7 +27,7 @@ func TestLargeBodyIsRolledForward(t *testing.T) {
 	first, second := incompressible(1, maxRowBody+1), incompressible(2, 2*bodyChunk+1)
 	commit(t, dead, put("1", first))
 	crash(t, dead, put("1", second))
-	s := scopeOf(tenant)
+	s := scopeOf(1)
 	if _, err := dead.bodies.InsertOne(ctx, chunkRow{ID: s.chunkID(ref, 2, 1), Data: append([]byte{packedPlain}, second[bodyChunk:2*bodyChunk]...)}); err != nil {
 		t.Fatal(err)
 	}

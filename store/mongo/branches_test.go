@@ -40,7 +40,7 @@ func TestBranches(t *testing.T) {
 		"an or of nothing":             {store.Or{}, 0},
 		"an and with an or of nothing": {store.And{key(1), store.Or{nothing}}, 0},
 	} {
-		b := &searcher{e: &engine{}, scope: scopeOf(tenant)}
+		b := &searcher{e: &engine{}, scope: scopeOf(1)}
 		got, err := b.branches(t.Context(), c.where)
 		if err != nil || len(got) != c.want {
 			t.Errorf("%s: %d branches, want %d, %v", name, len(got), c.want, err)

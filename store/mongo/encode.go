@@ -1,8 +1,9 @@
 package mongo
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -63,25 +64,63 @@ func unescape(s string) (raw string, ok bool) {
 	return string(out), true
 }
 
+// A tenant's number stands in front of all its strings as one rune, or two
+// from the 1600th tenant on. The runes are those that UTF-8 writes in two
+// bytes and that are greater than any that stands for a byte, so no number
+// begins with another one, and neither with a name as layouts before 4 had it
+// in this place.
+const (
+	numberRunes  = 0x800 - firstNumber
+	firstNumber  = 0x100
+	shortNumbers = 1600
+	// maxNumber is the greatest.
+	maxNumber = shortNumbers + (numberRunes-shortNumbers)*numberRunes - 1
+	// nobody is no tenant's number: what is asked for with it is not there.
+	nobody = 0
+)
+
 // scope makes the strings of one tenant; all of them begin with prefix, and
 // nothing of another tenant does.
 type scope struct {
-	tenant store.Tenant
+	number int64
 	prefix string
+	// walks: rows name the tenant once more, for walking over them in order.
+	walks bool
 }
 
-func scopeOf(t store.Tenant) scope {
-	return scope{tenant: t, prefix: escaped(string(t)) + separator}
+func scopeOf(number int64) scope {
+	if number < shortNumbers {
+		return scope{number: number, prefix: string(rune(firstNumber + number))}
+	}
+	n := number - shortNumbers
+	return scope{number: number, prefix: string([]rune{rune(firstNumber + shortNumbers + n/numberRunes), rune(firstNumber + n%numberRunes)})}
 }
 
-// end is greater than every string of the tenant.
-func (s scope) end() string { return strings.TrimSuffix(s.prefix, separator) + separatorEnd }
+// end is greater than every string of the tenant, and not greater than those
+// of any other that are.
+func (s scope) end() string {
+	last, size := utf8.DecodeLastRuneInString(s.prefix)
+	return s.prefix[:len(s.prefix)-size] + string(last+1)
+}
 
-// tenantOf takes the tenant out of any string that a scope made.
-func tenantOf(id string) (store.Tenant, bool) {
-	t, _, found := strings.Cut(id, separator)
-	raw, ok := unescape(t)
-	return store.Tenant(raw), found && ok
+// cutNumber takes the number off any string that a scope made.
+func cutNumber(id string) (number int64, rest string, ok bool) {
+	digit := func() int64 {
+		r, size := utf8.DecodeRuneInString(id)
+		id = id[size:]
+		return int64(r) - firstNumber
+	}
+	n, low := digit(), int64(0)
+	if n >= shortNumbers && n < numberRunes {
+		low = digit()
+	}
+	if n < 0 || n >= numberRunes || low < 0 || low >= numberRunes {
+		return 0, "", false
+	}
+	if n >= shortNumbers {
+		n = shortNumbers + (n-shortNumbers)*numberRunes + low
+	}
+	return n, id, true
 }
 
 func (s scope) key(k store.Key) string {
@@ -105,7 +144,7 @@ func (s scope) turnID() string { return s.typeID("") }
 // versionID names a version in the history; it sorts behind the current
 // version, in order of the version.
 func (s scope) versionID(r store.Ref, version int64) string {
-	return s.docID(r) + separator + hex16(version)
+	return s.docID(r) + separator + sortable(version)
 }
 
 // ref takes the ref out of a docID or versionID.
@@ -121,24 +160,57 @@ func (s scope) ref(id string) store.Ref {
 
 // typeOrder is a version's place in the history of its type.
 func (s scope) typeOrder(typ string, seq int64, index int) string {
-	return s.typeID(typ) + hex16(seq) + hex16(int64(index))[8:]
+	return s.typeID(typ) + sortable(seq) + sortable(int64(index))
 }
 
-func (s scope) logID(first int64) string { return s.prefix + hex16(first) }
+func (s scope) logID(first int64) string { return s.prefix + sortable(first) }
 
 // firstOf takes the first sequence number out of a logID.
 func firstOf(id string) int64 {
-	n, _ := strconv.ParseInt(id[max(len(id)-16, 0):], 16, 64)
+	_, rest, _ := cutNumber(id)
+	n, _ := unsortable(rest)
 	return n
 }
 
-// hex16 is a number, not negative, in a form that sorts.
-func hex16(n int64) string {
-	const digits = "0123456789abcdef"
-	var b [16]byte
-	for i := 15; i >= 0; i-- {
-		b[i] = digits[n&15]
-		n >>= 4
+// digits are 64 in the order of their bytes.
+const digits = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+
+// smallNumbers are written as one digit. Above them, the first digit says how
+// many follow: 11 take any int64.
+const smallNumbers = 64 - 11
+
+// sortable is a number, not negative, in a short form whose order is that of
+// the numbers, and of which none begins with another one.
+func sortable(n int64) string {
+	if n < smallNumbers {
+		return digits[n : n+1]
 	}
-	return string(b[:])
+	var b [12]byte
+	i := len(b)
+	for ; n > 0; n >>= 6 {
+		i--
+		b[i] = digits[n&63]
+	}
+	i--
+	b[i] = digits[smallNumbers+len(b)-i-2]
+	return string(b[i:])
 }
+
+// unsortable takes a number off the front of s.
+func unsortable(s string) (n int64, rest string) {
+	if s == "" {
+		return 0, ""
+	}
+	first := strings.IndexByte(digits, s[0])
+	if first < smallNumbers {
+		return int64(max(first, 0)), s[1:]
+	}
+	end := min(first-smallNumbers+2, len(s))
+	for _, c := range []byte(s[1:end]) {
+		n = n<<6 | int64(max(strings.IndexByte(digits, c), 0))
+	}
+	return n, s[end:]
+}
+
+// hex8 is the place of a chunk.
+func hex8(n int) string { return fmt.Sprintf("%08x", n) }

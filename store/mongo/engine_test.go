@@ -66,6 +66,16 @@ func openTest(t testing.TB, opts Options) *engine {
 	return e
 }
 
+// scopeFor is the scope of a tenant, which gets a number if it has none.
+func scopeFor(t testing.TB, e *engine, name store.Tenant) scope {
+	t.Helper()
+	s, err := e.enterToWrite(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
 		return openTest(t, testOptions(t))

@@ -180,7 +180,7 @@ func TestSearchEndsWithItsTime(t *testing.T) {
 	commit(t, e, put("1", "", "k"))
 	ctx, cancel := context.WithDeadline(testContext(t), time.Now().Add(-time.Second))
 	defer cancel()
-	if _, err := (&searcher{e, scopeOf(tenant), e.bounds.reads}).search(ctx, store.Query{Where: store.Exactly("k"), Limit: 1}); !errors.Is(err, store.ErrTimeout) {
+	if _, err := (&searcher{e, scopeFor(t, e, tenant), e.bounds.reads}).search(ctx, store.Query{Where: store.Exactly("k"), Limit: 1}); !errors.Is(err, store.ErrTimeout) {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -329,7 +329,7 @@ func TestTurnOfADeadInstance(t *testing.T) {
 	ctx := testContext(t)
 	e := openTest(t, testOptions(t))
 	commit(t, e, put("1", ""))
-	l := e.ledger(scopeOf(tenant))
+	l := e.ledger(scopeFor(t, e, tenant))
 	if _, err := e.docs.InsertOne(ctx, bson.D{{Key: "_id", Value: l.turnID()}, {Key: "w", Value: "dead"}}); err != nil {
 		t.Fatal(err)
 	}

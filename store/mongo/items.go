@@ -85,7 +85,10 @@ func (e *engine) GetItem(ctx context.Context, t store.Tenant, kind, id string) (
 
 // PutItem is one conditional write, and a read when the condition fails.
 func (e *engine) PutItem(ctx context.Context, t store.Tenant, it store.Item, expect int64) (store.Item, error) {
-	s, err := e.enterItem(ctx, t, it.Kind, it.ID, it.Keys)
+	if _, err := e.enterItem(ctx, t, it.Kind, it.ID, it.Keys); err != nil {
+		return store.Item{}, err
+	}
+	s, err := e.enterToWrite(ctx, t)
 	if err != nil {
 		return store.Item{}, err
 	}

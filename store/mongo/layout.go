@@ -9,7 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Collections. All ids begin with the tenant (see encode.go), so that each of
+// Collections. All ids begin with the tenant's number (see encode.go), so that each of
 // docs, bodies, log, spill and items can be sharded by ranges of _id; unsharded they
 // work as they are.
 const (
@@ -32,8 +32,7 @@ const (
 	colSpill = "spill"
 	// colItems holds the items.
 	colItems = "items"
-	// colTenants names the tenants that have committed or hold items. Asking
-	// the other collections would walk over all of them.
+	// colTenants gives tenants their numbers: see names.go.
 	colTenants = "tenants"
 	// colMeta says which version of this layout the database has.
 	colMeta = "meta"
@@ -55,10 +54,10 @@ type docRow struct {
 	Body    []byte        `bson:"b,omitempty"` // see pack
 	// Chunks counts the chunks in colBodies that hold the body instead.
 	Chunks int32 `bson:"q,omitempty"`
-	// Keys are the document's keys, each with its tenant in front.
+	// Keys are the document's keys, each with its tenant's number in front.
 	Keys []string `bson:"k,omitempty"`
-	// Tenant is the tenant's prefix, for walking over its documents in the
-	// order of Number. Set where Number is.
+	// Tenant is the tenant's number once more, for walking over its documents
+	// in the order of Number. Set where Number is, on servers that walk.
 	Tenant string `bson:"t,omitempty"`
 	// TypeOrder is the place in the history of the type.
 	TypeOrder string `bson:"h"`
@@ -89,9 +88,9 @@ type logRow struct {
 	// range of that length.
 	ID      string        `bson:"_id"`
 	Last    int64         `bson:"z"`
-	Time    bson.DateTime `bson:"d"` // of all its entries
-	Commit  string        `bson:"c"` // drawn at random, tells whose it is
-	Entries []byte        `bson:"e"` // packed entryRows
+	Time    bson.DateTime `bson:"d"`           // of all its entries
+	Commit  string        `bson:"c"`           // drawn at random, tells whose it is
+	Entries []byte        `bson:"e,omitempty"` // packed entryRows
 	// Unsettled is when it was appended, in milliseconds, and absent once
 	// the batch is known to be applied. The few that have it are what an
 	// instance looks through for work that a crash left.
@@ -101,6 +100,14 @@ type logRow struct {
 	Payload []byte `bson:"p,omitempty"`
 	// Chunks counts the payload's chunks in colSpill.
 	Chunks int `bson:"q,omitempty"`
+	// Trimmed entries keep what the tenant's history needs of them, and are
+	// not to be read otherwise. Below is, of a batch of which only the
+	// beginning was trimmed, the first entry that was not.
+	Trimmed bool  `bson:"r,omitempty"`
+	Below   int64 `bson:"f,omitempty"`
+	// Dropped is set in the last place of a dropped tenant's log, which
+	// nothing can be appended behind, and in what is left of its batches.
+	Dropped bool `bson:"x,omitempty"`
 }
 
 type entryRows struct {
@@ -201,17 +208,17 @@ func createIndexes(ctx context.Context, db *mongo.Database, server Description) 
 		// and a half times as large: it keeps each key only once otherwise.
 		keys = sparse("k")
 	}
+	docs := []mongo.IndexModel{keys, sparse("h")} // and the history of a type
+	if server.Genuine {
+		// Searches that select much and no single key: walk in order.
+		docs = append(docs, sparse("t", "n"))
+	}
 	for _, c := range []struct {
 		name    string
 		indexes []mongo.IndexModel
 	}{
-		{colDocs, []mongo.IndexModel{
-			keys,
-			// Searches that select much and no single key: walk in order.
-			sparse("t", "n"),
-			// The history of a type.
-			sparse("h"),
-		}},
+		{colTenants, []mongo.IndexModel{{Keys: bson.D{{Key: "t", Value: 1}}, Options: options.Index().SetSparse(true).SetUnique(true)}}},
+		{colDocs, docs},
 		{colLog, []mongo.IndexModel{sparse("u")}},
 		{colSpill, []mongo.IndexModel{sparse("d")}},
 		{colItems, []mongo.IndexModel{

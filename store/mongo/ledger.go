@@ -30,16 +30,17 @@ type ledger struct {
 	mu    sync.Mutex
 	head  int64         // every entry up to here is applied
 	grown chan struct{} // closed when head grows
+	gone  chan struct{} // closed when the tenant is known to be dropped
 }
 
 func (e *engine) ledger(s scope) *ledger {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l := e.ledgers[s.tenant]
+	l := e.ledgers[s.number]
 	if l == nil {
-		l = &ledger{scope: s, e: e, turn: make(chan struct{}, 1), grown: make(chan struct{})}
+		l = &ledger{scope: s, e: e, turn: make(chan struct{}, 1), grown: make(chan struct{}), gone: make(chan struct{})}
 		l.pipeline = &store.Pipeline{Append: l.append, MaxBatch: maxBatch}
-		e.ledgers[s.tenant] = l
+		e.ledgers[s.number] = l
 	}
 	return l
 }
@@ -101,7 +102,7 @@ func (l *ledger) refresh(ctx context.Context) (int64, error) {
 func (l *ledger) newest(ctx context.Context) (logRow, bool, error) {
 	var row logRow
 	err := l.e.log.FindOne(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: l.prefix}, {Key: "$lt", Value: l.end()}}}},
-		options.FindOne().SetSort(bson.D{{Key: "_id", Value: -1}}).SetProjection(bson.D{{Key: "z", Value: 1}, {Key: "d", Value: 1}, {Key: "u", Value: 1}}),
+		options.FindOne().SetSort(bson.D{{Key: "_id", Value: -1}}).SetProjection(bson.D{{Key: "z", Value: 1}, {Key: "d", Value: 1}, {Key: "u", Value: 1}, {Key: "x", Value: 1}}),
 	).Decode(&row)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return row, false, nil
@@ -140,6 +141,9 @@ func (l *ledger) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if newest.Dropped {
+		return l.drop()
+	}
 	if exists {
 		rows, err := l.readRows(ctx, bson.D{
 			{Key: "u", Value: bson.D{{Key: "$gt", Value: 0}}},
@@ -165,6 +169,9 @@ func (l *ledger) open(ctx context.Context) error {
 }
 
 func (l *ledger) take(ctx context.Context, row *logRow) error {
+	if row.Dropped {
+		return l.drop()
+	}
 	if err := l.applyRow(ctx, row); err != nil {
 		return err
 	}
@@ -187,7 +194,7 @@ func (l *ledger) readRows(ctx context.Context, filter bson.D, limit int64) ([]lo
 
 // applyRow applies a batch that someone appended, unless it is known to be.
 func (l *ledger) applyRow(ctx context.Context, row *logRow) error {
-	if row.Unsettled == 0 {
+	if row.Unsettled == 0 || row.Dropped {
 		return nil
 	}
 	payload := row.Payload
@@ -219,7 +226,7 @@ func (l *ledger) expectSettled(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if len(rows) == 1 && rows[0].Unsettled == 0 {
+	if len(rows) == 1 && (rows[0].Unsettled == 0 || rows[0].Dropped) {
 		return nil
 	}
 	return errDamaged

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -50,6 +51,12 @@ func (e *engine) ReadLog(ctx context.Context, t store.Tenant, after int64, limit
 	head, _ := l.state()
 	var out []store.Entry
 	for i := range rows {
+		if rows[i].Dropped {
+			return nil, l.drop()
+		}
+		if rows[i].Trimmed || rows[i].Below > max(after, firstOf(rows[i].ID)-1)+1 {
+			return nil, fmt.Errorf("store/mongo: %w", store.ErrTrimmed)
+		}
 		entries, err := decodeEntries(&rows[i])
 		if err != nil {
 			return nil, err

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -50,7 +48,9 @@ type Options struct {
 	Random io.Reader
 	Logger *slog.Logger
 
-	monitor *event.CommandMonitor // for tests that count round trips
+	monitor          *event.CommandMonitor // for tests that count round trips
+	canaryPatience   time.Duration         // and for those of migrate.go
+	whileRenumbering func() error
 }
 
 // LargestBody is the most that Options.MaxBody can be. Bodies go through
@@ -101,8 +101,13 @@ type engine struct {
 	items   *mongo.Collection
 	tenants *mongo.Collection
 
-	// walks: the server chooses well between the indexes of keys and of
+	// genuine: the server chooses well between the indexes of keys and of
 	// order. DocumentDB does not, it intersects them.
+	genuine bool
+	// ordered: rows have what an index of order needs, which a database made
+	// on DocumentDB has not, wherever it is now.
+	ordered bool
+	// walks: both.
 	walks bool
 	// streams: change streams may work here.
 	streams bool
@@ -118,8 +123,9 @@ type engine struct {
 	cancel context.CancelFunc // ends done once nothing may be asked any more
 
 	mu      sync.Mutex
-	ledgers map[store.Tenant]*ledger
-	known   map[store.Tenant]bool // tenants that are in colTenants
+	ledgers map[int64]*ledger // by the tenant's number
+
+	names names
 
 	settling settling
 	watcher  watcher
@@ -128,6 +134,8 @@ type engine struct {
 	// afterAppend lets a test fail where a crash would hurt most: behind the
 	// commit point.
 	afterAppend func() error
+	// whileDropping lets a test cut a drop short.
+	whileDropping func(step string) error
 }
 
 // Open connects, checks that the server can serve, and creates what is
@@ -137,6 +145,20 @@ func Open(ctx context.Context, opts Options) (store.Store, error) {
 }
 
 func open(ctx context.Context, opts Options) (*engine, error) {
+	e, err := dial(opts)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.prepare(ctx); err != nil {
+		e.hangUp(ctx)
+		return nil, err
+	}
+	e.keeper.Go(e.keep)
+	return e, nil
+}
+
+// dial makes the client; nothing is asked yet.
+func dial(opts Options) (*engine, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
@@ -151,28 +173,31 @@ func open(ctx context.Context, opts Options) (*engine, error) {
 		docs: db.Collection(colDocs), reads: db.Collection(colDocs, reads), bodies: db.Collection(colBodies), log: db.Collection(colLog), spill: db.Collection(colSpill),
 		items: db.Collection(colItems), tenants: db.Collection(colTenants),
 		stop:    make(chan struct{}),
-		ledgers: map[store.Tenant]*ledger{}, known: map[store.Tenant]bool{},
+		ledgers: map[int64]*ledger{},
 	}
 	e.done, e.cancel = context.WithCancel(context.Background())
 	e.watcher.init(e)
-	if err := e.prepare(ctx); err != nil {
-		e.cancel()
-		_ = c.Disconnect(context.WithoutCancel(ctx))
-		return nil, err
-	}
-	e.keeper.Go(e.keep)
+	e.names.init(e)
 	return e, nil
+}
+
+// hangUp is for an engine that was not opened.
+func (e *engine) hangUp(ctx context.Context) {
+	e.cancel()
+	_ = e.client.Disconnect(context.WithoutCancel(ctx))
 }
 
 // prepare asks the server what it is, and makes what is missing of
 // collections and indexes.
-func (e *engine) prepare(ctx context.Context) error {
+func (e *engine) prepare(ctx context.Context) (Description, error) {
 	d, err := describe(ctx, e.client)
 	if err != nil {
-		return err
+		return d, err
 	}
-	e.streams, e.walks, e.sharded = d.Kind == ReplicaSet || d.Kind == ShardedCluster, d.Genuine, d.Kind == ShardedCluster
-	return upgrade(ctx, e.db, d)
+	e.streams, e.genuine, e.sharded = d.Kind == ReplicaSet || d.Kind == ShardedCluster, d.Genuine, d.Kind == ShardedCluster
+	err = e.upgrade(ctx, d)
+	e.walks = e.genuine && e.ordered
+	return d, err
 }
 
 // enter begins a call.
@@ -185,7 +210,19 @@ func (e *engine) enter(ctx context.Context, t store.Tenant) (scope, error) {
 	if err := store.CheckTenant(t); err != nil {
 		return scope{}, err
 	}
-	return scopeOf(t), ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return scope{}, err
+	}
+	return e.names.find(ctx, t)
+}
+
+// enterToWrite is enter for what needs the tenant to have a number.
+func (e *engine) enterToWrite(ctx context.Context, t store.Tenant) (scope, error) {
+	s, err := e.enter(ctx, t)
+	if err != nil || s.number != nobody {
+		return s, err
+	}
+	return e.names.draw(ctx, t)
 }
 
 // Exclusive is false: any number of instances share a MongoDB.
@@ -212,51 +249,6 @@ func (e *engine) Ping(ctx context.Context) error {
 // pingPatience is how long Ping waits: who asks wants to know about now.
 const pingPatience = 2 * time.Second
 
-// Tenants reads their names; there are few.
-func (e *engine) Tenants(ctx context.Context) ([]store.Tenant, error) {
-	select {
-	case <-e.stop:
-		return nil, store.ErrClosed
-	default:
-	}
-	cursor, err := e.tenants.Find(ctx, bson.D{})
-	if err != nil {
-		return nil, wrap(ctx, err)
-	}
-	var rows []struct {
-		ID string `bson:"_id"`
-	}
-	if err := cursor.All(ctx, &rows); err != nil {
-		return nil, wrap(ctx, err)
-	}
-	var out []store.Tenant
-	for _, r := range rows {
-		if t, ok := tenantOf(r.ID); ok {
-			out = append(out, t)
-		}
-	}
-	slices.Sort(out)
-	return out, nil
-}
-
-// register sees to it that Tenants lists a tenant; once for each process.
-func (e *engine) register(ctx context.Context, s scope) error {
-	e.mu.Lock()
-	known := e.known[s.tenant]
-	e.mu.Unlock()
-	if known {
-		return nil
-	}
-	_, err := e.tenants.InsertOne(ctx, bson.D{{Key: "_id", Value: s.prefix}})
-	if err != nil && !mongo.IsDuplicateKeyError(err) {
-		return wrap(ctx, err)
-	}
-	e.mu.Lock()
-	e.known[s.tenant] = true
-	e.mu.Unlock()
-	return nil
-}
-
 // Close lets commits under way end, settles what they wrote, and disconnects.
 func (e *engine) Close() error {
 	e.mu.Lock()
@@ -277,6 +269,7 @@ func (e *engine) Close() error {
 	}
 	e.watcher.wait()
 	e.keeper.Wait()
+	e.names.group.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
 	e.settle(ctx)

@@ -22,27 +22,20 @@ type Report struct {
 // need not do it when they start and can run with fewer rights. With shard it
 // also shards the collections, which only a sharded cluster can.
 func Prepare(ctx context.Context, opts Options, shard bool) (Report, error) {
-	if err := opts.complete(); err != nil {
-		return Report{}, err
-	}
-	c, _, err := connect(&opts)
+	e, err := dial(opts)
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() { _ = c.Disconnect(context.WithoutCancel(ctx)) }()
-	r := Report{Database: opts.Database, Layout: layoutVersion()}
-	if r.Server, err = describe(ctx, c); err != nil {
-		return r, err
-	}
-	db := c.Database(opts.Database)
-	if err := upgrade(ctx, db, r.Server); err != nil {
+	defer e.hangUp(ctx)
+	r := Report{Database: e.opts.Database, Layout: layoutVersion()}
+	if r.Server, err = e.prepare(ctx); err != nil {
 		return r, err
 	}
 	if shard {
 		if r.Server.Kind != ShardedCluster {
 			return r, fmt.Errorf("store/mongo: the server is a %s: only a sharded cluster shards; give the URI of a mongos", r.Server.Kind)
 		}
-		r.Sharded, err = shardCollections(ctx, c, opts.Database)
+		r.Sharded, err = shardCollections(ctx, e.client, e.opts.Database)
 	}
 	return r, err
 }

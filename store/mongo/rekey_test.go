@@ -40,10 +40,7 @@ func TestLateRollForwardKeepsNewKeys(t *testing.T) {
 	ctx := testContext(t)
 	commit(t, e, put("1", "one", "old"), put("2", "two", "old"))
 	commit(t, e, put("1", "one again", "old"), put("3", "three", "old"))
-	s, err := late.enter(ctx, tenant)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := scopeFor(t, late, tenant)
 	l := late.ledger(s)
 	rows, err := l.readRows(ctx, bson.D{{Key: "u", Value: bson.D{{Key: "$gt", Value: 0}}}}, 0)
 	if err != nil || len(rows) != 2 {
@@ -107,6 +104,7 @@ func TestRekeyRoundTrips(t *testing.T) {
 	opts := testOptions(t)
 	opts.monitor, opts.RollForward = sent.monitor(), time.Hour
 	e := openTest(t, opts)
+	e.names.fresh = time.Hour
 	commit(t, e, put("1", "", "old"))
 	changes := []store.KeyChange{patient("1", 1, "new")}
 	sent.take()

@@ -45,6 +45,7 @@ func TestRoundTrips(t *testing.T) {
 	opts.monitor = sent.monitor()
 	opts.RollForward = time.Hour
 	e := openTest(t, opts)
+	e.names.fresh = time.Hour
 	ctx := testContext(t)
 	commit(t, e, put("0", "", "k"))
 	sent.take()
@@ -92,6 +93,7 @@ func TestRoundTrips(t *testing.T) {
 // searches; the answers must be the same.
 func TestWalkingFindsTheSame(t *testing.T) {
 	e := openTest(t, testOptions(t))
+	e.ordered = true
 	for i := range 30 {
 		commit(t, e, put(fmt.Sprint(i%20), "", fmt.Sprint("n=", i%7), "k"))
 	}
@@ -156,7 +158,7 @@ func BenchmarkCommit(b *testing.B) {
 func BenchmarkDriver(b *testing.B) {
 	e := openTest(b, testOptions(b))
 	ctx := b.Context()
-	s := scopeOf(tenant)
+	s := scopeFor(b, e, tenant)
 	var n atomic.Int64
 	b.SetParallelism(32)
 	b.ResetTimer()

@@ -156,7 +156,7 @@ func TestSweep(t *testing.T) {
 	e := openTest(t, opts)
 	ctx := testContext(t)
 	crash(t, e, put("1", incompressible(1, maxInline+1)))
-	s := scopeOf(tenant)
+	s := scopeFor(t, e, tenant)
 	if _, err := e.spill.UpdateMany(ctx, bson.D{}, bson.D{{Key: "$set", Value: bson.D{{Key: "d", Value: bson.DateTime(1)}}}}); err != nil {
 		t.Fatal(err)
 	}

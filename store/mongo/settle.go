@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -50,9 +51,11 @@ func (e *engine) keep() {
 		e.settle(ctx)
 		now := e.opts.Clock()
 		e.rollForward(ctx, now.Add(-2*e.opts.RollForward))
+		e.finishDrops(ctx)
 		if now.Sub(swept) > sweepEvery {
 			swept = now
 			e.sweep(ctx, now.Add(-garbageAge))
+			e.sweepDrops(ctx)
 		}
 		cancel()
 	}
@@ -70,7 +73,7 @@ func (e *engine) settle(ctx context.Context) {
 	for i, s := range applied {
 		ids[i] = s.id
 		for n := range s.chunks {
-			chunks = append(chunks, s.prefix+s.commit+hex16(int64(n))[8:])
+			chunks = append(chunks, s.prefix+s.commit+hex8(n))
 		}
 	}
 	_, err := e.log.UpdateMany(ctx, idsFilter(ids), bson.D{{Key: "$unset", Value: bson.D{
@@ -99,12 +102,14 @@ func (e *engine) rollForward(ctx context.Context, before time.Time) {
 		return
 	}
 	for _, row := range rows {
-		t, ok := tenantOf(row.ID)
+		number, _, ok := cutNumber(row.ID)
 		if !ok {
 			continue
 		}
-		l := e.ledger(scopeOf(t))
-		if err := l.reach(ctx, row.Last); err != nil {
+		l := e.ledger(e.scopeOf(number))
+		if err := l.reach(ctx, row.Last); errors.Is(err, errDropped) {
+			continue
+		} else if err != nil {
 			e.opts.Logger.Error("rolling a commit forward failed and is tried again", "error", err)
 			continue
 		}

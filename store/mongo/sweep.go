@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -66,6 +65,6 @@ func (e *engine) trySweep(ctx context.Context, before time.Time) error {
 
 // commitOf takes the commit out of a spillID.
 func commitOf(id string) string {
-	_, rest, _ := strings.Cut(id, separator)
+	_, rest, _ := cutNumber(id)
 	return rest[:max(len(rest)-8, 0)]
 }

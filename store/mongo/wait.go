@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -86,19 +87,28 @@ func (w *watcher) watched() (ledgers []*ledger, done bool) {
 
 // WaitLog wakes up by the ledger's channel, which own commits close at once.
 func (e *engine) WaitLog(ctx context.Context, t store.Tenant, after int64) (int64, error) {
-	s, err := e.enter(ctx, t)
-	if err != nil {
-		return 0, err
+	for {
+		s, err := e.enterToWrite(ctx, t) // what is waited for will be written
+		if err != nil {
+			return 0, err
+		}
+		head, err := e.ledger(s).wait(ctx, after)
+		if err == nil || !errors.Is(err, errDropped) {
+			return head, err
+		}
+		e.names.forget(s.number) // its name is another tenant's now
 	}
-	l := e.ledger(s)
+}
+
+func (l *ledger) wait(ctx context.Context, after int64) (int64, error) {
 	if head, _ := l.state(); head > after {
 		return head, nil
 	}
 	if head, err := l.refresh(ctx); err != nil || head > after {
 		return head, err
 	}
-	e.watcher.add(l)
-	defer e.watcher.remove(l)
+	l.e.watcher.add(l)
+	defer l.e.watcher.remove(l)
 	for {
 		head, grown := l.state()
 		if head > after {
@@ -106,9 +116,11 @@ func (e *engine) WaitLog(ctx context.Context, t store.Tenant, after int64) (int6
 		}
 		select {
 		case <-grown:
+		case <-l.gone:
+			return 0, errDropped
 		case <-ctx.Done():
 			return 0, ctx.Err()
-		case <-e.stop:
+		case <-l.e.stop:
 			return 0, store.ErrClosed
 		}
 	}
@@ -168,10 +180,10 @@ func (w *watcher) poll(ctx context.Context, ledgers []*ledger) (news bool) {
 // grown tells which ledgers' logs go on behind what is known, and how far.
 func (w *watcher) grown(ctx context.Context, ledgers []*ledger) (map[*ledger]int64, error) {
 	var or bson.A
-	of := make(map[store.Tenant]*ledger, len(ledgers))
+	of := make(map[int64]*ledger, len(ledgers))
 	for _, l := range ledgers {
 		head, _ := l.state()
-		of[l.tenant] = l
+		of[l.number] = l
 		or = append(or, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: l.logID(head + 1)}, {Key: "$lt", Value: l.end()}}}})
 	}
 	filter := bson.D{{Key: "$or", Value: or}}
@@ -188,8 +200,8 @@ func (w *watcher) grown(ctx context.Context, ledgers []*ledger) (map[*ledger]int
 	}
 	out := map[*ledger]int64{}
 	for _, r := range rows {
-		if t, ok := tenantOf(r.ID); ok && of[t] != nil {
-			out[of[t]] = max(out[of[t]], r.Last)
+		if n, _, ok := cutNumber(r.ID); ok && of[n] != nil {
+			out[of[n]] = max(out[of[n]], r.Last)
 		}
 	}
 	return out, nil
