@@ -50,7 +50,7 @@ import (
 // whose changes are applied: a reader that follows the log never meets a
 // version that it cannot read. WaitLog blocks until the tenant's log has
 // grown past a sequence number, without polling the disk while nothing
-// happens.
+// happens. A log may be trimmed from its beginning: see [LogTrimmer].
 //
 // # Items
 //
@@ -70,8 +70,10 @@ type Store interface {
 	Reader
 	Searcher
 	Log
+	LogTrimmer
 	Items
 	Rekeyer
+	TenantDropper
 
 	// Tenants lists the tenants that have committed something or hold items,
 	// in byte order.
@@ -203,4 +205,29 @@ type Log interface {
 	// WaitLog returns the head as soon as it is greater than after, or the
 	// context's error when that ends first.
 	WaitLog(ctx context.Context, tenant Tenant, after int64) (int64, error)
+}
+
+// LogTrimmer forgets the beginning of a tenant's log.
+type LogTrimmer interface {
+	// TrimLog forgets the log entries with Seq < below, or as many of them as
+	// there are. ReadLog for entries that were trimmed returns ErrTrimmed;
+	// nothing else changes: documents, versions and histories stay complete,
+	// and sequence numbers go on. Repeating it is harmless, and what was
+	// trimmed never comes back. Who trims sees to it that no position needs
+	// the entries any more.
+	TrimLog(ctx context.Context, tenant Tenant, below int64) error
+
+	// LogFloor is the first entry that ReadLog still has; 1 when nothing was
+	// trimmed.
+	LogFloor(ctx context.Context, tenant Tenant) (int64, error)
+}
+
+// TenantDropper removes tenants.
+type TenantDropper interface {
+	// DropTenant removes everything of a tenant for good, in one step. Commits
+	// that are under way fail with ErrUnavailable or happen before it. The
+	// tenant can be used again at once and is then a new one, whose log
+	// begins at 1. Dropping what is not there succeeds; one that was cut
+	// short may have happened, and repeating it completes it.
+	DropTenant(ctx context.Context, tenant Tenant) error
 }

@@ -193,7 +193,7 @@ func TestATrimmedLogDoesNotHideMessages(t *testing.T) {
 	old := ingest(t, x, anonymous(t, "V1"))
 	ingest(t, x, anonymous(t, "V2"))
 	recent := ingest(t, x, anonymous(t, "V3"))
-	if err := w.Store.(store.LogTrimmer).TrimLog(context.Background(), testTenant, recent.Message.Seq); err != nil {
+	if err := w.Store.TrimLog(context.Background(), testTenant, recent.Message.Seq); err != nil {
 		t.Fatal(err)
 	}
 	if m := logged(t, x, old.Message.ID); m.Status != notifications.Pending {

@@ -11,8 +11,6 @@ import (
 
 var errDropped = fmt.Errorf("%w: the tenant was dropped meanwhile", store.ErrUnavailable)
 
-var _ store.TenantDropper = (*Engine)(nil)
-
 // DropTenant implements store.TenantDropper. The data is gone at once and its
 // place on the disk is free after the next compaction of it.
 func (e *Engine) DropTenant(ctx context.Context, name store.Tenant) error {

@@ -14,8 +14,6 @@ import (
 // tenant's history needs the rest of them.
 type floor struct{ kept, reduced int64 }
 
-var _ store.LogTrimmer = (*Engine)(nil)
-
 func (e *Engine) loadFloor(t *tenant) error {
 	t.floor = floor{1, 1}
 	v, closer, err := e.db.Get(prefix(spaceFloor, t.id))

@@ -26,7 +26,8 @@ type modelTenant struct {
 	log      []store.Entry
 	versions []modelVersion // as committed
 	items    map[[2]string]store.Item
-	grown    chan struct{} // closed when the log grows
+	trimmed  int64         // how many entries of the log were
+	grown    chan struct{} // closed when the log grows, or the tenant is dropped
 }
 
 type modelVersion struct {

@@ -246,6 +246,9 @@ func (m *Model) ReadLog(ctx context.Context, t store.Tenant, after int64, limit 
 		return nil, err
 	}
 	defer m.mu.Unlock()
+	if limit > 0 && max(after, 0) < mt.trimmed {
+		return nil, store.ErrTrimmed
+	}
 	rest := mt.log[min(max(after, 0), int64(len(mt.log))):]
 	return mapped(rest[:min(limit, len(rest))], cloneEntry), nil
 }

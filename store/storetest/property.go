@@ -28,6 +28,9 @@ func testProperties(t *testing.T, s store.Store) {
 			if rapid.IntRange(0, 2).Draw(rt, "rekey") == 0 {
 				p.rekey(rt)
 			}
+			if rapid.IntRange(0, 3).Draw(rt, "trim") == 0 {
+				p.trim(rt)
+			}
 			for range rapid.IntRange(0, 2).Draw(rt, "queries") {
 				p.query(rt, queryGen.Draw(rt, "query"))
 			}
@@ -56,6 +59,25 @@ func (p *pair) commit(rt *rapid.T, c store.Commit) {
 		return fmt.Sprint(e.Seq, " ", changes(e))
 	})
 	p.both(func(f *fixture) string { return fmt.Sprint("head ", f.head()) })
+}
+
+// trim forgets the beginning of the log and reads from anywhere in it.
+func (p *pair) trim(rt *rapid.T) {
+	below, after := rapid.Int64Range(-1, 10).Draw(rt, "below"), rapid.Int64Range(0, 10).Draw(rt, "after")
+	p.both(func(f *fixture) string {
+		f.ok(f.s.TrimLog(f.ctx, f.tenant, below))
+		floor, err := f.s.LogFloor(f.ctx, f.tenant)
+		f.ok(err)
+		out := fmt.Sprint("floor ", floor, ":")
+		entries, err := f.s.ReadLog(f.ctx, f.tenant, after, 3)
+		for _, e := range entries {
+			out += fmt.Sprint(" ", e.Seq, " ", changes(e))
+		}
+		if err != nil {
+			out += identity(err)
+		}
+		return out
+	})
 }
 
 // rekey gives documents other keys, most of them at their current version.
@@ -125,7 +147,9 @@ func (p *pair) histories(rt *rapid.T) {
 	}
 	p.both(func(f *fixture) string {
 		out := ""
-		for _, e := range f.log(0, 100) {
+		floor, err := f.s.LogFloor(f.ctx, f.tenant)
+		f.ok(err)
+		for _, e := range f.log(floor-1, 100) {
 			out += fmt.Sprint(e.Seq, changes(e), ";")
 		}
 		return out
@@ -250,7 +274,7 @@ func clauseGen(depth int) *rapid.Generator[store.Clause] {
 }
 
 func identity(err error) string {
-	for _, known := range []error{store.ErrConflict, store.ErrGuard, store.ErrInvalid, store.ErrTooLarge} {
+	for _, known := range []error{store.ErrConflict, store.ErrGuard, store.ErrInvalid, store.ErrTooLarge, store.ErrTrimmed} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

@@ -39,7 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Items", itemTests},
 		{"Tenants", tenantTests},
 		{"Errors", errorTests},
-		{"Optional", optionalTests},
+		{"TrimAndDrop", trimAndDropTests},
 		{"Rekey", rekeyTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {

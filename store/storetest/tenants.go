@@ -173,6 +173,9 @@ func everyCall(ctx context.Context, s store.Store, t store.Tenant) map[string]er
 	add("PutItem")(s.PutItem(ctx, t, store.Item{Kind: "k", ID: "i"}, store.ItemAny))
 	add("DeleteItem")(nil, s.DeleteItem(ctx, t, "k", "i", store.ItemAny))
 	add("ScanItems")(s.ScanItems(ctx, t, store.ItemScan{Kind: "k", Limit: 1}))
+	add("TrimLog")(nil, s.TrimLog(ctx, t, 0))
+	add("DropTenant")(nil, s.DropTenant(ctx, t))
+	add("LogFloor")(s.LogFloor(ctx, t))
 	add("Rekey")(s.Rekey(ctx, t, []store.KeyChange{{Ref: pat("1"), Version: 1}}))
 	return out
 }
