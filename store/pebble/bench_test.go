@@ -124,8 +124,10 @@ func benchCommit(b *testing.B, c *corpus, dir string, n int) {
 			runtime.GC()
 			start, before := time.Now(), processorTime(b)
 			commitAll(b, e, some)
-			spent += time.Since(start)
-			busy += processorTime(b) - before
+			took, used := time.Since(start), processorTime(b)-before
+			b.Logf("%d: %.0f/s, %d cpu-µs", from+len(some), float64(len(some))/took.Seconds(), used.Microseconds()/int64(len(some)))
+			spent += took
+			busy += used
 		}
 		if err := e.Compact(b.Context()); err != nil {
 			b.Fatal(err)
@@ -272,6 +274,7 @@ func benchQueries(b *testing.B, e *pebble.Engine, c *corpus) []benchQuery {
 		full("patient+code+date", 10, "Observation", "patient", patient, "code", code, "date", "ge1900", "_sort", "-date"),
 		full("code+date,sorted", 20, "Observation", "code", code, "date", "ge2015", "_sort", "-date"),
 		full("status,sorted", 20, "Observation", "status", "final", "_sort", "-date"),
+		full("patient,sorted", 20, "Observation", "patient", patient, "_sort", "-date"),
 		full("chained", 20, "Observation", "code", code, "patient.identifier", identifier),
 	}
 }

@@ -385,7 +385,7 @@ func (c *checker) locate() error {
 		if err != nil {
 			return err
 		}
-		if _, ok := set.first(store.Exactly(unescape(escaped))); !ok {
+		if !set.has(store.Exactly(unescape(escaped))) {
 			extra[number]++
 		}
 		return nil

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 
@@ -8,34 +9,49 @@ import (
 )
 
 // density remembers how many postings the probes of earlier searches saw of a
-// key, so that the dense ones are not read again to find out that they are.
+// clause, so that the dense ones are not read again to find out that they are.
 // What it says is a hint for the planner and never an answer.
 type density struct {
+	seed maphash.Seed
 	uses atomic.Uint64
 	mu   sync.RWMutex
 	seen map[densityKey]int32
 }
 
+// densityKey names a clause by a hash of its ranges, which may name patients.
 type densityKey struct {
 	tenant tenantID
-	key    store.Range
+	ranges uint64
 }
 
-// remembered hints, some 2 MB.
+// remembered hints, some 300 KB.
 const maxDensities = 8192
 
-// atLeast is how many postings a range is known to have had. Now and then it
-// claims to know nothing, so that a range that became rare is found out.
-func (d *density) atLeast(t tenantID, r store.Range) int {
+func (d *density) key(t tenantID, ranges []store.Range) densityKey {
+	var h maphash.Hash
+	h.SetSeed(d.seed)
+	for _, r := range ranges {
+		for _, k := range [...]store.Key{r.From, r.To} {
+			_, _ = h.WriteString(k) // never fails
+			_ = h.WriteByte(byte(len(k)))
+			_ = h.WriteByte(byte(len(k) >> 8))
+		}
+	}
+	return densityKey{t, h.Sum64()}
+}
+
+// atLeast is how many postings a clause is known to have had. Now and then it
+// claims to know nothing, so that one that became rare is found out.
+func (d *density) atLeast(k densityKey) int {
 	if d.uses.Add(1)&0x3F == 0 {
 		return 0
 	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return int(d.seen[densityKey{t, r}])
+	return int(d.seen[k])
 }
 
-func (d *density) saw(t tenantID, r store.Range, n int) {
+func (d *density) saw(k densityKey, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.seen == nil {
@@ -47,5 +63,5 @@ func (d *density) saw(t tenantID, r store.Range, n int) {
 			break
 		}
 	}
-	d.seen[densityKey{t, r}] = int32(n)
+	d.seen[k] = int32(n)
 }

@@ -97,7 +97,7 @@ func Open(dir string, o Options) (*Engine, error) {
 	e := &Engine{
 		db: db, clock: o.Clock, planner: store.Planner{MaxBody: o.MaxBody},
 		done: make(chan struct{}), tenants: map[store.Tenant]*tenant{},
-		names: nameCache{seed: maphash.MakeSeed()}, limits: usualLimits,
+		names: nameCache{seed: maphash.MakeSeed()}, densities: density{seed: maphash.MakeSeed()}, limits: usualLimits,
 	}
 	if err := e.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data folder %s: %w", dir, err), db.Close())

@@ -14,8 +14,9 @@ type gatherer struct {
 	kind   string
 	part   int // which part of an And this is
 	ranges []store.Range
-	asked  store.Range // when it is only one
-	known  int         // how many postings it had at least
+	asked  densityKey // names the clause where hinted
+	hinted bool
+	known  int // how many postings it had at least
 	it     *pebble.Iterator
 	behind int // length of what comes before the key
 	single bool
@@ -32,9 +33,9 @@ func (s *searcher) gatherer(c store.Clause) (*gatherer, bool) {
 		return &gatherer{kind: "set", list: c.set, done: true}, true
 	case store.Range:
 		if _, ok := c.Single(); ok {
-			return &gatherer{kind: "key", ranges: []store.Range{c}, asked: c}, true
+			return &gatherer{kind: "key", ranges: []store.Range{c}}, true
 		}
-		return &gatherer{kind: "range", ranges: []store.Range{c}, asked: c}, true
+		return &gatherer{kind: "range", ranges: []store.Range{c}}, true
 	case store.Or:
 		g := &gatherer{kind: "or"}
 		for _, part := range c {
@@ -50,6 +51,14 @@ func (s *searcher) gatherer(c store.Clause) (*gatherer, bool) {
 		return g, true
 	}
 	return nil, false
+}
+
+// recall asks what earlier searches saw of the clause.
+func (g *gatherer) recall(s *searcher) {
+	if len(g.list) == 0 && len(g.ranges) > 0 {
+		g.asked, g.hinted = s.e.densities.key(s.t, g.ranges), true
+		g.known = s.e.densities.atLeast(g.asked)
+	}
 }
 
 // run goes on until it has more than n postings or all of them.

@@ -32,5 +32,5 @@ type limits struct {
 }
 
 var usualLimits = limits{
-	gather: 1 << 16, probe: 4096, worth: 32, leaps: 8, few: 1024, walk: 1 << 14, estimate: 10000, chain: 1024, remembered: 1 << 14,
+	gather: 1 << 16, probe: 4096, worth: 32, leaps: 8, few: 256, walk: 1 << 14, estimate: 10000, chain: 1024, remembered: 1 << 14,
 }

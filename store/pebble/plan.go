@@ -18,9 +18,14 @@ type plan struct {
 	// atMost is how many documents are walked at the most; unknown when no
 	// probe got to the end.
 	atMost int
+	// among, when it is not nil, has all documents that are walked, in order.
+	among []int64
 }
 
 const unknown = -1
+
+// listed walks a sorted list.
+func listed(list []int64) plan { return plan{&sortedList{list: list}, len(list), list} }
 
 // plan builds the walk of a resolved clause. where says where in the query
 // the clause stands.
@@ -28,12 +33,12 @@ func (s *searcher) plan(c store.Clause, level int, where string) (plan, error) {
 	switch c := c.(type) {
 	case resolved:
 		s.note(where, "set", len(c.set), true, "drive")
-		return plan{&sortedList{list: c.set}, len(c.set)}, nil
+		return listed(c.set), nil
 	case store.Range:
 		if k, ok := c.Single(); ok {
 			it, err := s.postings(k)
 			s.note(where, "key", 0, false, "drive")
-			return plan{it, unknown}, err
+			return plan{numbers: it, atMost: unknown}, err
 		}
 		return s.planGathered(c, level, where)
 	case store.Or:
@@ -69,7 +74,7 @@ func (s *searcher) planGathered(c store.Clause, level int, where string) (plan, 
 		return s.scan(c, level, where), nil
 	}
 	s.note(where, g.kind, len(g.list), true, "drive")
-	return plan{g.sorted(), len(g.list)}, nil
+	return listed(g.sorted().list), nil
 }
 
 // needsKey reports whether a clause selects no document without keys. Only a
@@ -89,7 +94,7 @@ func needsKey(c store.Clause) bool {
 // scan walks all documents that have keys and checks each.
 func (s *searcher) scan(c store.Clause, level int, where string) plan {
 	s.note(where, "dense", s.limits.gather, false, "scan")
-	return plan{&filtered{s, &everything{s: s, at: -1}, c, level}, unknown}
+	return plan{numbers: &filtered{s, &everything{s: s, at: -1}, c, level}, atMost: unknown}
 }
 
 func (s *searcher) planOr(c store.Or, level int, where string) (plan, error) {
@@ -174,7 +179,7 @@ func (s *searcher) planAnd(parts store.And, level int, where string) (plan, erro
 	case driver != nil:
 		used[driver.part] = true
 		s.note(at(driver.part), driver.kind, len(driver.list), true, "drive")
-		p = plan{driver.sorted(), len(driver.list)}
+		p = listed(driver.sorted().list)
 		if len(driver.list) > s.limits.worth {
 			p, err = s.narrow(driver, cands, keys, parts, at, used)
 		}
@@ -236,7 +241,7 @@ func (s *searcher) planFirstGathered(parts store.And, cands []*gatherer, level i
 		if g.done {
 			used[g.part] = true
 			s.note(s.place(where, "and", g.part), g.kind, len(g.list), true, "drive")
-			return plan{g.sorted(), len(g.list)}, nil
+			return listed(g.sorted().list), nil
 		}
 	}
 	if !needsKey(parts) {
@@ -256,9 +261,7 @@ func (s *searcher) planFirstGathered(parts store.And, cands []*gatherer, level i
 // limit.
 func (s *searcher) rarest(cands []*gatherer, limit int) (*gatherer, error) {
 	for _, g := range cands {
-		if len(g.ranges) == 1 {
-			g.known = s.e.densities.atLeast(s.t, g.ranges[0])
-		}
+		g.recall(s)
 	}
 	for n := 1; n <= limit; n++ {
 		for _, g := range cands {
@@ -279,8 +282,8 @@ func (s *searcher) rarest(cands []*gatherer, limit int) (*gatherer, error) {
 // remember lets later searches know what this one saw.
 func (s *searcher) remember(cands []*gatherer) {
 	for _, g := range cands {
-		if n := len(g.list); g.asked.From < g.asked.To && n > g.known && n >= s.limits.worth {
-			s.e.densities.saw(s.t, g.asked, n)
+		if n := len(g.list); g.hinted && n > g.known && n >= s.limits.worth {
+			s.e.densities.saw(g.asked, n)
 		}
 	}
 }
@@ -308,7 +311,7 @@ func (s *searcher) narrow(driver *gatherer, cands []*gatherer, keys []int, parts
 			list = intersect(list, g.sorted().list)
 		}
 	}
-	p := plan{&sortedList{list: list}, len(list)}
+	p := listed(list)
 	i, ok := s.rarestKey(cands, keys, used)
 	if !ok || len(list) <= s.limits.worth {
 		return p, nil

@@ -166,7 +166,7 @@ func (s *searcher) resolveRefers(c store.Refers, level int) (store.Clause, error
 
 // refersHolds checks whether a document has a reference key of a match.
 func (s *searcher) refersHolds(c *refersFilter, keys *keySet, level int) (bool, error) {
-	for i := keys.search(c.prefix); i < keys.len() && bytes.HasPrefix(keys.at(i), []byte(c.prefix)); i++ {
+	for i, _ := keys.search(c.prefix); i < keys.len() && bytes.HasPrefix(keys.at(i), []byte(c.prefix)); i++ {
 		name := string(keys.at(i)[len(c.prefix):])
 		ok, known := c.known[name]
 		if !known {
@@ -284,7 +284,7 @@ func (s *searcher) referencesOf(p store.Key, from numbers, level int) (numberSet
 		if err != nil {
 			return nil, err
 		}
-		for i := keys.search(p); i < keys.len() && bytes.HasPrefix(keys.at(i), []byte(p)); i++ {
+		for i, _ := keys.search(p); i < keys.len() && bytes.HasPrefix(keys.at(i), []byte(p)); i++ {
 			seen[string(keys.at(i)[len(p):])] = struct{}{}
 		}
 		if err := s.step(); err != nil {

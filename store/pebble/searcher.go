@@ -120,8 +120,7 @@ func (s *searcher) matches(c store.Clause, n int64, level int) (bool, error) {
 func (s *searcher) holds(c store.Clause, keys *keySet, level int) (bool, error) {
 	switch c := c.(type) {
 	case store.Range:
-		_, ok := keys.first(c)
-		return ok, nil
+		return keys.has(c), nil
 	case resolved:
 		return c.set.has(keys.number), nil
 	case *refersFilter:

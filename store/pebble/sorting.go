@@ -26,13 +26,13 @@ func (s *searcher) bySort(where store.Clause, q store.Query) ([]store.Cursor, er
 	if err != nil {
 		return nil, err
 	}
-	budget := s.limits.walk
+	most := s.limits.walk
 	if p.atMost != unknown {
-		budget = p.atMost
+		most = p.atMost
 	}
 	if p.atMost == unknown || p.atMost > s.limits.few {
 		s.order = "sort walk"
-		w := sortWalk{s: s, where: where, q: q, budget: budget}
+		w := sortWalk{s: s, where: where, q: q, among: p.among, whole: most * look, budget: most * look}
 		done, err := w.run()
 		if err != nil || done {
 			return w.found, err
@@ -98,16 +98,36 @@ func (l *leastOf) add(keys *keySet) {
 	l.best = slices.Insert(l.best, i, c)
 }
 
-// sortWalk fills a page by walking the sort range.
+// sortWalk fills a page by walking the sort range, for as long as that is
+// cheaper than to gather: it ends without a result when its budget is spent,
+// or an eighth of it and what was found until then promises no better.
 type sortWalk struct {
-	s      *searcher
-	where  store.Clause
-	q      store.Query
-	budget int
-	found  []store.Cursor
+	s     *searcher
+	where store.Clause
+	q     store.Query
+	// among, when it is not nil, has all documents that may match.
+	among []int64
+	found []store.Cursor
+	// What may be spent, and what is left of it; a posting costs 1, the look
+	// at a document's keys look.
+	whole, budget int
 }
 
+// look is how many postings can be walked in the time of a look at the keys
+// of a document.
+const look = 4
+
 func (w *sortWalk) full() bool { return len(w.found) > w.q.Limit }
+
+// over reports whether the walk is to end.
+func (w *sortWalk) over(group *leastOf) bool {
+	spent := w.whole - w.budget
+	if w.among == nil || spent < w.whole/8 {
+		return w.budget < 0
+	}
+	found := len(w.found) + len(group.best)
+	return w.budget < 0 || spent*(w.q.Limit+1) > w.whole*max(found, 1)
+}
 
 // run reports false when the budget ended before the page was full.
 func (w *sortWalk) run() (bool, error) {
@@ -123,7 +143,7 @@ func (w *sortWalk) run() (bool, error) {
 			if by.Descending {
 				walk = w.descending
 			}
-			if err := walk(it); err != nil || w.budget < 0 {
+			if ended, err := walk(it); err != nil || !ended {
 				return false, err
 			}
 		}
@@ -171,12 +191,16 @@ func (w *sortWalk) rest() error {
 // come in the order of the answer; with several, the documents of one key are
 // ordered among themselves when all of them were seen.
 func (w *sortWalk) take(escaped []byte, n int64, group *leastOf) error {
-	if w.budget--; w.budget < 0 {
-		return nil
-	}
 	if err := w.s.step(); err != nil {
 		return err
 	}
+	w.budget--
+	if w.among != nil {
+		if _, ok := slices.BinarySearch(w.among, n); !ok {
+			return nil
+		}
+	}
+	w.budget -= look
 	keys, err := w.s.keys(n, 0)
 	if err != nil {
 		return err
@@ -208,15 +232,16 @@ func (w *sortWalk) close(group *leastOf) {
 	group.room = w.q.Limit + 1 - len(w.found)
 }
 
-// ended reports whether looking at further postings of the same key can be
+// enough reports whether looking at further postings of the same key can be
 // left out: their numbers only grow.
-func (w *sortWalk) ended(group *leastOf) bool {
-	return w.budget < 0 || len(w.q.Sort) == 1 && len(group.best) == group.room
+func (w *sortWalk) enough(group *leastOf) bool {
+	return len(w.q.Sort) == 1 && len(group.best) == group.room
 }
 
 func (w *sortWalk) group() *leastOf { return &leastOf{q: w.q, room: w.q.Limit + 1} }
 
-func (w *sortWalk) ascending(it *pebble.Iterator) error {
+// ascending reports whether it came to the end, of the page or the range.
+func (w *sortWalk) ascending(it *pebble.Iterator) (bool, error) {
 	behind := len(prefix(spaceKey, w.s.t))
 	ok := false
 	if w.q.After == nil {
@@ -229,23 +254,26 @@ func (w *sortWalk) ascending(it *pebble.Iterator) error {
 	for ; ok; ok = it.Next() {
 		escaped, n, err := cutPosting(it.Key()[behind:])
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !bytes.Equal(escaped, key) {
 			if w.close(group); w.full() {
-				return nil
+				return true, nil
 			}
 			key = append(key[:0], escaped...)
 		}
 		if err := w.take(escaped, n, group); err != nil {
-			return err
+			return false, err
 		}
-		if w.ended(group) {
+		if w.enough(group) {
 			break
+		}
+		if w.over(group) {
+			return false, nil
 		}
 	}
 	w.close(group)
-	return wrap(it.Error())
+	return true, wrap(it.Error())
 }
 
 // start is the posting at which a page begins: behind the cursor's document
@@ -259,7 +287,7 @@ func (w *sortWalk) start() []byte {
 }
 
 // descending walks the keys downwards and the documents of each key upwards.
-func (w *sortWalk) descending(it *pebble.Iterator) error {
+func (w *sortWalk) descending(it *pebble.Iterator) (bool, error) {
 	behind := len(prefix(spaceKey, w.s.t))
 	ok := false
 	if w.q.After == nil {
@@ -272,7 +300,7 @@ func (w *sortWalk) descending(it *pebble.Iterator) error {
 	for ok {
 		escaped, n, err := cutPosting(it.Key()[behind:])
 		if err != nil {
-			return err
+			return false, err
 		}
 		here = append(append(here[:0], it.Key()[:behind+len(escaped)]...), 0)
 		ok = it.Prev()
@@ -280,24 +308,30 @@ func (w *sortWalk) descending(it *pebble.Iterator) error {
 			// More than one document has this key: once upwards.
 			for more := it.SeekGE(here); more && isPostingOf(it.Key(), here); more = it.Next() {
 				if n, _, err = cutNumber(it.Key()[len(here):]); err != nil {
-					return err
+					return false, err
 				}
 				if err := w.take(here[behind:len(here)-1], n, group); err != nil {
-					return err
+					return false, err
 				}
-				if w.ended(group) {
+				if w.enough(group) {
 					break
+				}
+				if w.over(group) {
+					return false, nil
 				}
 			}
 			ok = it.SeekLT(here)
 		} else if err := w.take(here[behind:len(here)-1], n, group); err != nil {
-			return err
+			return false, err
 		}
-		if w.close(group); w.full() || w.budget < 0 {
+		if w.close(group); w.full() {
 			break
 		}
+		if w.over(group) {
+			return false, nil
+		}
 	}
-	return wrap(it.Error())
+	return true, wrap(it.Error())
 }
 
 // isPostingOf reports whether a key is a posting of the key with this prefix,
