@@ -74,9 +74,12 @@ func (e *Engine) append(ctx context.Context, t *tenant, commits []store.Commit) 
 	}, nil
 }
 
-// apply writes a batch of a tenant, unless that was dropped. The caller waits
-// for the batch to be durable.
+// apply writes a batch of a tenant, unless that was dropped or the disk has no
+// room. The caller waits for the batch to be durable.
 func (e *Engine) apply(t *tenant, b *pebble.Batch) error {
+	if err := e.room.check(b.Len()); err != nil {
+		return err
+	}
 	t.gate.RLock()
 	defer t.gate.RUnlock()
 	if t.dropped {

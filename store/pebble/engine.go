@@ -37,6 +37,10 @@ type Options struct {
 	// acknowledged is safe, and a start with the cause removed goes on from
 	// there. nil ends the process with exit code 1 after one line in the log.
 	Fatal func(message string)
+	// Reserve is the space on the disk, in bytes, that is kept free: with less
+	// of it, writes are refused with ErrUnavailable and reads go on. 0 for
+	// 64 MiB.
+	Reserve int64
 	// FS is where the folder lies; the machine's own file system when nil.
 	// Tests put one here that crashes or fills up.
 	FS vfs.FS
@@ -58,6 +62,7 @@ type Engine struct {
 	names     nameCache
 	densities density
 	limits    limits
+	room      room
 
 	items sync.Mutex // compare-and-set of items is read, compare, write
 }
@@ -72,6 +77,9 @@ func Open(dir string, o Options) (*Engine, error) {
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 64 << 20
+	}
+	if o.Reserve == 0 {
+		o.Reserve = usualReserve
 	}
 	if o.CacheSize == 0 {
 		o.CacheSize = 128 << 20
@@ -88,6 +96,9 @@ func Open(dir string, o Options) (*Engine, error) {
 			os.Exit(1)
 		}
 	}
+	if err := checkRoomToOpen(o.FS, dir); err != nil {
+		return nil, fmt.Errorf("open data folder %s: %w", dir, explain(err))
+	}
 	cache := pebble.NewCache(o.CacheSize)
 	defer cache.Unref()
 	db, err := pebble.Open(dir, options(o, cache))
@@ -98,6 +109,7 @@ func Open(dir string, o Options) (*Engine, error) {
 		db: db, clock: o.Clock, planner: store.Planner{MaxBody: o.MaxBody},
 		done: make(chan struct{}), tenants: map[store.Tenant]*tenant{},
 		names: nameCache{seed: maphash.MakeSeed()}, densities: density{seed: maphash.MakeSeed()}, limits: usualLimits,
+		room: room{fs: o.FS, dir: dir, least: uint64(o.Reserve), logger: o.Logger},
 	}
 	if err := e.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data folder %s: %w", dir, err), db.Close())
@@ -119,7 +131,7 @@ func (e *Engine) load() error {
 		found := append([]byte(nil), v...)
 		_ = closer.Close()
 		if len(found) != 1 || found[0] != layoutVersion {
-			return fmt.Errorf("layout version %v, this program reads %d", found, layoutVersion)
+			return otherLayout(found)
 		}
 	}
 	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceTenant}, UpperBound: []byte{spaceTenant + 1}})
@@ -149,6 +161,18 @@ func (e *Engine) load() error {
 	}
 	e.next = max(e.next, tenantID(binary.BigEndian.Uint32(v)))
 	return errors.Join(closer.Close(), it.Error())
+}
+
+// otherLayout says which way to go from a folder that this program does not
+// read.
+func otherLayout(found []byte) error {
+	switch {
+	case len(found) != 1:
+		return errors.New("it is not in a layout that this program knows")
+	case found[0] > layoutVersion:
+		return fmt.Errorf("a newer version of this program made it (layout %d, this one reads %d); run that version, or restore a backup from before it", found[0], layoutVersion)
+	}
+	return fmt.Errorf("an older version of this program made it (layout %d, this one reads %d)", found[0], layoutVersion)
 }
 
 // lastTenant is where the number of the last tenant that was made is kept.
@@ -184,6 +208,9 @@ func (e *Engine) ensure(name store.Tenant) (*tenant, error) {
 	b := e.db.NewBatch()
 	_ = b.Set(append([]byte{spaceTenant}, name...), number, nil) // fails on indexed batches only
 	_ = b.Set(lastTenant(), number, nil)                         // the number of a dropped tenant is not used again
+	if err := e.room.check(b.Len()); err != nil {
+		return nil, err
+	}
 	if err := b.Commit(pebble.Sync); err != nil {
 		return nil, wrap(err)
 	}
