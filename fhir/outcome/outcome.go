@@ -8,6 +8,7 @@
 package outcome
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -165,6 +166,9 @@ func JSON(issues []Issue) []byte {
 		}
 		out.Issue = append(out.Issue, j)
 	}
-	b, _ := json.Marshal(out) // strings and numbers only: cannot fail
-	return b
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(out) // strings and numbers only: cannot fail
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

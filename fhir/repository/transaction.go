@@ -28,8 +28,9 @@ type Write struct {
 	Conditional bool
 	// Version is the version that must be current; 0 for any.
 	Version int64
-	// Body is the resource, or for PATCH the JSON Patch.
-	Body []byte
+	// Body is the resource, Patch the change of a PATCH.
+	Body  []byte
+	Patch Patch
 }
 
 // Written is what became of a Write.
@@ -278,8 +279,12 @@ func (tx *transaction) render(i int) error {
 		return nil
 	}
 	if w.Method == http.MethodPatch {
-		prepared, version, err := r.patched(tx.ctx, tx.tenant, p.ref, w.Body, w.Version)
-		p.prepared, p.expect, p.patched = prepared, store.AtVersion(version), true
+		patch, err := tx.linkedPatch(w)
+		if err != nil {
+			return err
+		}
+		prepared, was, err := r.modified(tx.ctx, tx.tenant, p.ref, w.Version, r.change(patch))
+		p.prepared, p.expect, p.patched = prepared, store.AtVersion(was.Version), true
 		return err
 	}
 	doc, err := r.checkType(w.Ref.Type, w.Body)
@@ -289,18 +294,39 @@ func (tx *transaction) render(i int) error {
 	if id, ok := doc.Root().Member("id"); w.Method == http.MethodPut && !w.Conditional && (!ok || !id.Is(w.Ref.ID)) {
 		return outcome.BadRequest(outcome.CodeValue, "An update needs the id in the resource, the same as in request.url.").At(w.Ref.Type + ".id")
 	}
-	l := linker{definitions: r.o.Definitions, links: tx.links, base: baseOf(w.FullURL), search: tx.conditionalReference}
-	linked, err := l.rewrite(doc)
-	if err != nil {
+	if doc, err = tx.linked(w, doc); err != nil {
 		return err
-	}
-	if len(l.edits) > 0 {
-		if doc, err = rawjson.Parse(linked, nil); err != nil {
-			return err
-		}
 	}
 	p.prepared, err = r.prepare(tx.ctx, tx.tenant, p.ref, doc)
 	return err
+}
+
+// linked is a resource with its links rewritten.
+func (tx *transaction) linked(w *Write, doc *rawjson.Document) (*rawjson.Document, error) {
+	l := linker{definitions: tx.repository.o.Definitions, links: tx.links, base: baseOf(w.FullURL), search: tx.conditionalReference}
+	text, err := l.rewrite(doc)
+	if err != nil || len(l.edits) == 0 {
+		return doc, err
+	}
+	return rawjson.Parse(text, nil)
+}
+
+// linkedPatch is a patch whose values refer to what other entries become. A
+// JSON Patch has no types that would tell references from texts, so it stays
+// as it is.
+func (tx *transaction) linkedPatch(w *Write) (Patch, error) {
+	if w.Patch.Format != FHIRPathPatch {
+		return w.Patch, nil
+	}
+	doc, err := tx.repository.checkType("Parameters", w.Patch.Body)
+	if err != nil {
+		return w.Patch, err
+	}
+	doc, err = tx.linked(w, doc)
+	if err != nil {
+		return w.Patch, err
+	}
+	return Patch{FHIRPathPatch, doc.Data()}, nil
 }
 
 // baseOf is a RESTful fullUrl without its type and id.

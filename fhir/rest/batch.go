@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -77,8 +78,11 @@ func entries(bundle rawjson.Node) ([]entry, error) {
 }
 
 func (e entry) fault(code outcome.Code, text string) *outcome.Error {
-	return outcome.BadRequest(code, "%s", text).At("Bundle.entry[" + strconv.Itoa(e.index) + "]")
+	return outcome.BadRequest(code, "%s", text).At(e.path())
 }
+
+// path is the FHIRPath of the entry.
+func (e entry) path() string { return "Bundle.entry[" + strconv.Itoa(e.index) + "]" }
 
 // batch does each entry by itself, in order. What is wrong with an entry is
 // that entry's alone; its resource is left to the interaction to check.
@@ -114,6 +118,8 @@ type answer struct {
 	status int
 	header http.Header
 	body   bytes.Buffer
+	// err is why it was refused.
+	err error
 }
 
 // Header implements http.ResponseWriter.
@@ -145,16 +151,21 @@ func refusal(err error) answer {
 
 // perform does one entry as a request of its own.
 func (a *API) perform(r *request, e entry) answer {
-	request, err := e.request(r)
+	of := &entryOf{bundle: r}
+	request, err := e.request(r, of)
 	if err != nil {
-		return refusal(err)
+		w := refusal(err)
+		w.err = err
+		return w
 	}
 	w := answer{status: http.StatusOK, header: http.Header{}}
 	a.inner.ServeHTTP(&w, request)
+	w.err = of.err
 	return w
 }
 
-func (e entry) request(r *request) (*http.Request, error) {
+// request is an entry as a request for the inner router.
+func (e entry) request(r *request, of *entryOf) (*http.Request, error) {
 	switch e.method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	default:
@@ -169,13 +180,16 @@ func (e entry) request(r *request) (*http.Request, error) {
 		body = e.resource.Raw()
 	}
 	if e.method == http.MethodPatch {
-		var err error
-		if body, err = e.patch(); err != nil {
+		patch, err := e.patch()
+		if err != nil {
 			return nil, err
 		}
-		content = jsonPatch
+		if body = patch.Body; patch.Format == repository.JSONPatch {
+			content = jsonPatch
+		}
 	}
-	request, err := http.NewRequestWithContext(r.asEntry(), e.method, "/"+path, bytes.NewReader(body))
+	ctx := context.WithValue(r.Request.Context(), entryKey{}, of)
+	request, err := http.NewRequestWithContext(ctx, e.method, "/"+path, bytes.NewReader(body))
 	if err != nil || request.URL.Host != "" {
 		return nil, e.fault(outcome.CodeValue, "request.url is not a URL relative to the base.")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/fhirfacade/fhirfacade/fhir/fhirxml"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -24,15 +25,22 @@ type bundle struct {
 	// finish, when set, writes what was gathered: for _pretty the whole
 	// bundle has to be known.
 	finish func()
+	// xml, when set, gathers each part and turns it into XML.
+	xml *xmlParts
+	out *bufio.Writer
 }
 
 type link struct{ relation, url string }
 
 func (a *API) startBundle(r *request, typ string, total int64, links []link) *bundle {
-	r.Writer.Header().Set("Content-Type", contentType)
+	r.Writer.Header().Set("Content-Type", r.format.contentType)
 	r.Status(http.StatusOK)
 	b := &bundle{w: bufio.NewWriterSize(r.Writer, 32<<10), sent: r.Writer}
-	if r.pretty {
+	switch {
+	case r.format.xml:
+		b.out, b.xml = b.w, &xmlParts{o: fhirxml.Options{Indent: r.format.pretty}}
+		b.w = bufio.NewWriter(&b.xml.part)
+	case r.format.pretty:
 		var all bytes.Buffer
 		b.w.Reset(&all)
 		b.finish = func() { _, _ = r.Writer.Write(indented(all.Bytes())) }
@@ -68,7 +76,17 @@ func (b *bundle) raw(s string) { _, _ = b.w.WriteString(s) } // a failed write s
 
 func (b *bundle) quote(s string) { b.w.Write(appendJSON(nil, s)) }
 
+// part sends what was gathered for XML.
+func (b *bundle) part() {
+	_ = b.w.Flush() // to memory
+	b.out.Write(b.xml.next())
+}
+
 func (b *bundle) next() {
+	if b.xml != nil {
+		b.part()
+		return
+	}
 	if b.entries == 0 {
 		b.raw(`,"entry":[`)
 	} else {
@@ -89,7 +107,11 @@ func (b *bundle) match(base string, d store.Document, mode repository.Mode) {
 
 // failed reports that the client has gone, so that nothing more need be read.
 func (b *bundle) failed() error {
-	_, err := b.w.Write(nil)
+	w := b.w
+	if b.xml != nil {
+		w = b.out
+	}
+	_, err := w.Write(nil)
 	return err
 }
 
@@ -140,6 +162,12 @@ func (b *bundle) version(base string, v store.Version) {
 }
 
 func (b *bundle) end() {
+	if b.xml != nil {
+		b.part()
+		b.out.Write(b.xml.end())
+		_ = b.out.Flush() // as below
+		return
+	}
 	if b.entries > 0 {
 		b.raw(`]`)
 	}
@@ -150,10 +178,13 @@ func (b *bundle) end() {
 	}
 }
 
-// appendJSON appends a JSON string.
+// appendJSON appends a JSON string: "&" and "<" as they are.
 func appendJSON(dst []byte, s string) []byte {
-	q, _ := json.Marshal(s) // a string: cannot fail
-	return append(dst, q...)
+	b := bytes.NewBuffer(dst)
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string: cannot fail
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -100,8 +101,8 @@ func (a *API) metadata(r *request) error {
 			"description": "fhirfacade", "url": r.base,
 		},
 		"fhirVersion": d.Release(),
-		"format":      []string{"application/fhir+json", "json"},
-		"patchFormat": []string{jsonPatch},
+		"format":      []string{"application/fhir+json", "application/fhir+xml", "json", "xml"},
+		"patchFormat": []string{jsonPatch, "application/fhir+json", "application/fhir+xml"},
 		"rest": []any{map[string]any{
 			"mode":        "server",
 			"resource":    resources,
@@ -109,11 +110,13 @@ func (a *API) metadata(r *request) error {
 			"compartment": compartments(d),
 		}},
 	}
-	body, err := json.Marshal(statement)
-	if err != nil {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(statement); err != nil {
 		return err
 	}
-	a.write(r, http.StatusOK, body)
+	a.write(r, http.StatusOK, bytes.TrimSuffix(body.Bytes(), []byte("\n")))
 	return nil
 }
 

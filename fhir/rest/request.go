@@ -2,7 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -22,12 +21,24 @@ type request struct {
 	// typ, id and sub are the first three segments of the URL behind the base.
 	typ, id, sub string
 	// query are the URL's parameters without those about the answer's form.
-	query  []search.Parameter
-	pretty bool
+	query []search.Parameter
+	// format is how the answer is written.
+	format format
+	// sentXML: the body came as XML, so lines of its JSON mean nothing.
+	sentXML bool
+	// entry is set when this is an entry of a batch or transaction.
+	entry *entryOf
 }
 
-// entryOf marks the request of an entry of a batch.
-type entryOf struct{}
+// entryOf is what the request of an entry has of its bundle, and brings back.
+type entryOf struct {
+	bundle *request
+	// err is why the entry was refused.
+	err error
+}
+
+// entryKey finds the entryOf in a request's context.
+type entryKey struct{}
 
 // prepare finds the tenant, reads the query and checks the type and id in the
 // URL.
@@ -50,8 +61,8 @@ func (a *API) prepare(r *request) error {
 
 // locate finds the tenant and the base of a request.
 func (a *API) locate(r *request) error {
-	if batch, ok := r.Request.Context().Value(entryOf{}).(*request); ok {
-		r.tenant, r.base = batch.tenant, batch.base
+	if e, ok := r.Request.Context().Value(entryKey{}).(*entryOf); ok {
+		r.tenant, r.base, r.entry = e.bundle.tenant, e.bundle.base, e
 		return nil
 	}
 	organization, environment := r.Param("organization"), r.Param("environment")
@@ -61,11 +72,6 @@ func (a *API) locate(r *request) error {
 	}
 	r.base = a.public(r) + "/fhir/R4/" + organization + "/" + environment
 	return nil
-}
-
-// asEntry is the context of a batch's entries.
-func (r *request) asEntry() context.Context {
-	return context.WithValue(r.Request.Context(), entryOf{}, r)
 }
 
 // public is the scheme and host of links.
@@ -109,33 +115,12 @@ func (r *request) form(all []search.Parameter) (rest []search.Parameter, format 
 			if p.Value != "true" && p.Value != "false" {
 				return nil, "", outcome.BadRequest(outcome.CodeValue, "The value of _pretty must be true or false.")
 			}
-			r.pretty = p.Value == "true"
+			r.format.pretty = p.Value == "true" && r.entry == nil
 		default:
 			rest = append(rest, p)
 		}
 	}
 	return rest, format, nil
-}
-
-// acceptable refuses formats that the server does not write: R4 http, content
-// types. _format overrides Accept.
-func acceptable(r *request, format string) error {
-	accept := format
-	if accept == "" {
-		accept = strings.Join(r.Request.Header.Values("Accept"), ",")
-	}
-	for _, f := range strings.Split(accept, ",") {
-		f, params, _ := strings.Cut(f, ";")
-		if q := strings.ReplaceAll(params, " ", ""); q == "q=0" || q == "q=0.0" {
-			continue
-		}
-		switch strings.ReplaceAll(strings.TrimSpace(f), " ", "+") { // a plus that became a space in a URL
-		case "", "*/*", "application/*", "json", "application/json", "application/fhir+json", "text/json":
-			return nil
-		}
-	}
-	return outcome.New(http.StatusNotAcceptable, outcome.CodeNotSupported,
-		"This server answers in JSON: ask for application/fhir+json by Accept or _format.")
 }
 
 // noQuery refuses parameters where an interaction has none.

@@ -3,40 +3,59 @@ package rest
 import (
 	"errors"
 	"io"
-	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/fhirfacade/fhirfacade/fhir/fhirxml"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/store"
 )
-
-// contentType of everything the API writes.
-const contentType = "application/fhir+json; charset=utf-8"
 
 // fail writes an error as an OperationOutcome and logs what only the log may
 // know.
 func (a *API) fail(r *request, err error) {
 	e := outcome.From(err)
 	_ = r.Error(err) // for the access log
+	if r.entry != nil {
+		r.entry.err = err
+	}
 	if e.Status >= http.StatusInternalServerError {
 		a.o.Logger.ErrorContext(r.Request.Context(), "fhir request failed", "status", e.Status, "method", r.Request.Method, "type", r.typ, "error", errors.Unwrap(e))
 	}
 	if e.Status == http.StatusServiceUnavailable {
 		r.Header("Retry-After", "1")
 	}
-	a.write(r, e.Status, outcome.JSON(e.Issues))
+	if r.format.contentType == "" {
+		_ = acceptable(r, "") // it failed before a format was agreed on
+	}
+	a.write(r, e.Status, outcome.JSON(r.issues(e, err)))
 }
 
+// write answers with a resource, which is JSON, in the format of the request.
 func (a *API) write(r *request, status int, body []byte) {
-	if r.pretty {
+	switch {
+	case r.format.xml:
+		inXML, err := appendXML(nil, body, r.format)
+		if err != nil {
+			// A write was done all the same; who wants to read is told why not.
+			e := unwritable(err)
+			if m := r.Request.Method; m == http.MethodGet || m == http.MethodHead {
+				status = e.Status
+			}
+			if inXML, err = appendXML(nil, outcome.JSON(e.Issues), r.format); err != nil {
+				inXML = nil
+			}
+		}
+		body = inXML
+	case r.format.pretty:
 		body = indented(body)
 	}
 	h := r.Writer.Header()
-	h.Set("Content-Type", contentType)
+	h.Set("Content-Type", r.format.contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	r.Status(status)
 	r.Writer.WriteHeaderNow()
@@ -140,17 +159,31 @@ func notModified(r *request, d store.Document) bool {
 	return false
 }
 
-// body reads a resource within the limit.
+// body reads a resource within the limit, as JSON.
 func (a *API) body(r *request) ([]byte, error) {
-	if ct := r.GetHeader("Content-Type"); ct != "" {
-		switch mt, _, _ := mime.ParseMediaType(ct); mt {
-		case "application/fhir+json", "application/json", "text/json", "application/json+fhir":
-		default:
-			return nil, outcome.New(http.StatusUnsupportedMediaType, outcome.CodeNotSupported,
-				"This server reads JSON: send application/fhir+json as Content-Type.")
-		}
+	xml, err := r.sent()
+	if err != nil {
+		return nil, err
 	}
-	return a.readBody(r)
+	body, err := a.readBody(r)
+	if err == nil && xml {
+		return r.fromXML(body)
+	}
+	return body, err
+}
+
+// issues are those of an error. Lines in a JSON that was made of XML mean
+// nothing to the client.
+func (r *request) issues(e *outcome.Error, err error) []outcome.Issue {
+	var inXML *fhirxml.Error
+	if !r.sentXML || errors.As(err, &inXML) {
+		return e.Issues
+	}
+	issues := slices.Clone(e.Issues)
+	for i := range issues {
+		issues[i].Line, issues[i].Column = 0, 0
+	}
+	return issues
 }
 
 // readBody reads a body that must be there.

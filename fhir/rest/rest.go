@@ -3,6 +3,7 @@
 //
 //	router.go       which URL is which interaction
 //	request.go      what every interaction needs of a request
+//	format.go       which format it is answered in, and which it came in
 //	instance.go     read, vread, create, update, delete
 //	conditional.go  the same by criteria
 //	patch.go        patch
@@ -13,6 +14,7 @@
 //	batch.go        batch, transaction
 //	capability.go   the CapabilityStatement
 //	bundle.go       bundles written as a stream
+//	xmlbundle.go    the same in XML
 //	subset.go       _summary and _elements
 //	respond.go      statuses, headers, OperationOutcomes
 package rest

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 )
 
 // transaction does all entries or none (R4 http, transaction): first what
-// changes something, in one commit, then what reads.
+// changes something, in one commit, then what reads and sees that. What reads
+// is tried before the commit too, for an entry that fails fails them all.
 func (a *API) transaction(r *request, bundle rawjson.Node) error {
 	for _, issue := range conformance.ValidateStructureOf(bundle) {
 		if issue.Severity == conformance.SeverityError || issue.Severity == conformance.SeverityFatal {
@@ -29,11 +31,7 @@ func (a *API) transaction(r *request, bundle rawjson.Node) error {
 	}
 	var writes []repository.Write
 	for _, e := range all {
-		switch e.method {
-		case http.MethodGet, http.MethodHead:
-			if _, err := e.request(r); err != nil {
-				return err
-			}
+		if e.reads() {
 			continue
 		}
 		w, err := a.writeOf(r, e)
@@ -41,6 +39,13 @@ func (a *API) transaction(r *request, bundle rawjson.Node) error {
 			return err
 		}
 		writes = append(writes, w)
+	}
+	for _, e := range all {
+		if e.reads() {
+			if err := a.readable(r, e, writes); err != nil {
+				return err
+			}
+		}
 	}
 	done, err := a.o.Repository.Transaction(r.Request.Context(), r.tenant, writes)
 	if err != nil {
@@ -51,12 +56,39 @@ func (a *API) transaction(r *request, bundle rawjson.Node) error {
 		answers[w.Entry] = answerOf(r, done[i])
 	}
 	for i, e := range all {
-		if e.method == http.MethodGet || e.method == http.MethodHead {
+		if e.reads() {
 			answers[i] = a.perform(r, e)
 		}
 	}
 	a.answers(r, "transaction-response", answers)
 	return nil
+}
+
+func (e entry) reads() bool { return e.method == http.MethodGet || e.method == http.MethodHead }
+
+// readable refuses an entry that reads what cannot be read, unless the
+// transaction is going to write it.
+func (a *API) readable(r *request, e entry, writes []repository.Write) error {
+	path, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(e.url, r.base), "/"), "?")
+	for _, w := range writes {
+		switch {
+		case w.Ref.ID == "" || w.Ref.String() != path:
+		case w.Method == http.MethodDelete:
+			return outcome.New(http.StatusGone, outcome.CodeDeleted, "The entry reads what the transaction deletes.").At(e.path())
+		case w.Method == http.MethodPut:
+			return nil
+		}
+	}
+	w := a.perform(r, e)
+	if w.status < http.StatusBadRequest {
+		return nil
+	}
+	refused := *outcome.From(w.err)
+	refused.Cause, refused.Issues = w.err, slices.Clone(refused.Issues)
+	for i := range refused.Issues {
+		refused.Issues[i].Expression = e.path()
+	}
+	return &refused
 }
 
 // writeOf reads an entry that changes something.
@@ -101,7 +133,7 @@ func (a *API) writeOf(r *request, e entry) (repository.Write, error) {
 	}
 	switch {
 	case e.method == http.MethodPatch:
-		w.Body, err = e.patch()
+		w.Patch, err = e.patch()
 		return w, err
 	case e.method == http.MethodDelete:
 		return w, nil
@@ -112,19 +144,24 @@ func (a *API) writeOf(r *request, e entry) (repository.Write, error) {
 	return w, nil
 }
 
-// patch is the JSON Patch of an entry: the data of a Binary (R4 http, patch).
-func (e entry) patch() ([]byte, error) {
+// patch is the patch of an entry: the data of a Binary for a JSON Patch (R4
+// http, patch), a Parameters resource for a FHIRPath Patch.
+func (e entry) patch() (repository.Patch, error) {
 	typ, _ := e.resource.Member("resourceType")
+	if typ.Is("Parameters") {
+		return repository.Patch{Format: repository.FHIRPathPatch, Body: e.resource.Raw()}, nil
+	}
 	content, _ := e.resource.Member("contentType")
 	if !typ.Is("Binary") || !content.Is(jsonPatch) {
-		return nil, e.fault(outcome.CodeNotSupported, "A PATCH needs a Binary with the contentType "+jsonPatch+" as its resource.")
+		return repository.Patch{}, e.fault(outcome.CodeNotSupported,
+			"A PATCH needs as its resource a Binary with the contentType "+jsonPatch+", or the Parameters of a FHIRPath Patch.")
 	}
 	data, _ := e.resource.Member("data")
 	patch, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(data.String()), ""))
 	if err != nil || len(patch) == 0 {
-		return nil, e.fault(outcome.CodeValue, "The Binary of a PATCH holds no data.")
+		return repository.Patch{}, e.fault(outcome.CodeValue, "The Binary of a PATCH holds no data.")
 	}
-	return patch, nil
+	return repository.Patch{Body: patch}, nil
 }
 
 // modifiedSince is ifModifiedSince, an instant, as the header has it.

@@ -106,7 +106,7 @@ func binaryPatch(patch string) string {
 func transactions(t *testing.T, open Open) {
 	s := Serve(t, open)
 	for name, test := range map[string]func(s *Server){
-		"methods": methods, "links": links, "conditional": conditionalEntries, "all or nothing": allOrNothing,
+		"methods": methods, "reads": readsInTransactions, "links": links, "conditional": conditionalEntries, "all or nothing": allOrNothing,
 		"deletes come first": deletesFirst, "refused": refusedTransactions, "large": largeTransaction,
 	} {
 		t.Run(name, func(t *testing.T) { test(s.In(t).On(strings.ReplaceAll(name, " ", "-") + "/test")) })
@@ -122,9 +122,11 @@ func methods(s *Server) {
 		does("PATCH", "Patient/patched", binaryPatch(`[{"op":"replace","path":"/gender","value":"female"}]`)),
 		does("DELETE", "Patient/old", ""),
 		does("DELETE", "Patient/never", ""),
-		does("GET", "Patient/old", ""),
+		does("GET", "Patient/put", ""),
+		does("HEAD", "Patient/patched", ""),
+		does("GET", "Patient/patched", "", `,"ifNoneMatch":"W/\"2\""`),
 	)).Bundle("transaction-response")
-	if got, want := b.statuses(), "200 201 201 200 204 204 410"; got != want {
+	if got, want := b.statuses(), "200 201 201 200 204 204 200 200 304"; got != want {
 		s.Fatalf("statuses %s, want %s", got, want)
 	}
 	var found Bundle
@@ -143,6 +145,45 @@ func methods(s *Server) {
 		s.Errorf("representation: %s", b.Entry[0].Resource)
 	}
 	s.Do("POST", "", `{"resourceType":"Bundle","type":"transaction"}`).Bundle("transaction-response")
+}
+
+// An entry that reads fails the transaction as any other does.
+func readsInTransactions(s *Server) {
+	s.Put(`{"resourceType":"Patient","id":"here"}`, `{"resourceType":"Patient","id":"gone"}`)
+	s.Do("DELETE", "Patient/gone", "").Want(http.StatusNoContent)
+	creates := does("POST", "Patient", `{"resourceType":"Patient"}`)
+	for _, c := range []struct {
+		rule   string
+		reads  []string
+		status int
+		code   string
+	}{
+		{"nothing there", []string{does("GET", "Patient/none", "")}, http.StatusNotFound, "not-found"},
+		{"deleted before", []string{does("GET", "Patient/gone", "")}, http.StatusGone, "deleted"},
+		{"deleted with it", []string{does("GET", "Patient/here", ""), does("DELETE", "Patient/here", "")}, http.StatusGone, "deleted"},
+		{"an unknown parameter", []string{does("GET", "Patient?shoesize=44", "")}, http.StatusBadRequest, "not-supported"},
+		{"an unknown type", []string{does("GET", "Patients", "")}, http.StatusNotFound, "not-supported"},
+		{"no version", []string{does("GET", "Patient/here/_history/7", "")}, http.StatusNotFound, "not-found"},
+		{"another server", []string{does("GET", "http://elsewhere.org/Patient/here", "")}, http.StatusNotFound, ""},
+		{"no url", []string{does("GET", "", "")}, http.StatusBadRequest, ""},
+	} {
+		a := s.Do("POST", "", bundleOf("transaction", append(c.reads, creates)...))
+		var o Outcome
+		a.Want(c.status).Decode(&o)
+		if c.code != "" && o.Issue[0].Code != c.code || !strings.Contains(string(a.Body), "Bundle.entry[0]") {
+			s.Errorf("%s: %s", c.rule, a.Body)
+		}
+	}
+	if got := s.Search("Patient"); got != "here" {
+		s.Errorf("left: %q", got)
+	}
+	b := s.Do("POST", "", bundleOf("transaction",
+		does("GET", "Patient/gone", ""), does("GET", "Patient/fresh", ""),
+		does("PUT", "Patient/gone", `{"resourceType":"Patient","id":"gone"}`), does("PUT", "Patient/fresh", `{"resourceType":"Patient","id":"fresh"}`),
+	)).Bundle("transaction-response")
+	if got := b.statuses(); got != "200 200 201 201" || b.Entry[1].Ref() != "Patient/fresh" {
+		s.Errorf("what the transaction writes can be read: %s", got)
+	}
 }
 
 func links(s *Server) {

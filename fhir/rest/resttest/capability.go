@@ -11,6 +11,7 @@ import (
 
 // statement is what tests look at in the CapabilityStatement.
 type statement struct {
+	Format      []string
 	PatchFormat []string
 	Rest        []struct {
 		Interaction []struct{ Code string }
@@ -46,6 +47,31 @@ func capabilities(t *testing.T, open Open) {
 	t.Run("system", func(t *testing.T) { s.In(t).system(c) })
 	t.Run("search parameters", func(t *testing.T) { s.In(t).searchable(c) })
 	t.Run("interactions", func(t *testing.T) { s.In(t).interactive(c) })
+	t.Run("formats", func(t *testing.T) {
+		if got := strings.Join(c.Format, " "); got != "application/fhir+json application/fhir+xml json xml" {
+			t.Errorf("formats: %s", got)
+		}
+		for _, format := range c.Format {
+			a := s.In(t).Get("metadata?_format=" + strings.ReplaceAll(format, "+", "%2B"))
+			if strings.Contains(format, "xml") {
+				a = a.JSON()
+			}
+			a.Want(http.StatusOK).Decode(&c)
+		}
+	})
+	t.Run("patch formats", func(t *testing.T) {
+		s := s.In(t)
+		s.Put(`{"resourceType":"Patient","id":"patched"}`)
+		fhirPath := operation("delete", "Patient.language", "")
+		bodies := map[string]string{"application/json-patch+json": `[]`, "application/fhir+json": fhirPath, "application/fhir+xml": s.inXML(fhirPath)}
+		for _, format := range c.PatchFormat {
+			s.Do("PATCH", "Patient/patched", bodies[format], "Content-Type", format).Want(http.StatusOK)
+			delete(bodies, format)
+		}
+		if len(bodies) > 0 {
+			t.Errorf("not claimed: %v", bodies)
+		}
+	})
 	t.Run("modes", func(t *testing.T) {
 		s.In(t).Get("metadata?mode=full").Want(http.StatusOK)
 		s.In(t).Get("metadata?mode=terminology").WantOutcome(http.StatusBadRequest, "not-supported", "mode")

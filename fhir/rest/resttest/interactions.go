@@ -13,7 +13,7 @@ import (
 func interactions(t *testing.T, open Open) {
 	for name, test := range map[string]func(s *Server){
 		"create": create, "read": read, "update": update, "delete": remove,
-		"versions": versions, "prefer": prefer, "formats": formats, "bodies": bodies, "urls": urls, "tenants": tenants,
+		"versions": versions, "prefer": prefer, "bodies": bodies, "urls": urls, "tenants": tenants,
 	} {
 		t.Run(name, func(t *testing.T) { test(Serve(t, open)) })
 	}
@@ -142,38 +142,6 @@ func prefer(s *Server) {
 	}
 	s.Do("POST", "Patient", p, "Prefer", "return=OperationOutcome").WantOutcome(http.StatusCreated, "informational")
 	s.Do("POST", "Patient", p, "Prefer", "respond-async, return=OperationOutcome; handling=lenient").WantOutcome(http.StatusCreated, "informational")
-}
-
-func formats(s *Server) {
-	s.Put(`{"resourceType":"Patient","id":"p"}`)
-	for _, accept := range []string{
-		"", "*/*", "application/fhir+json", "application/json", "application/fhir+json; fhirVersion=4.0", "application/fhir+xml, application/fhir+json;q=0.5",
-		"text/html,application/xhtml+xml,*/*;q=0.8",
-	} {
-		s.Get("Patient/p", "Accept", accept).Want(http.StatusOK)
-	}
-	s.Get("Patient/p", "Accept", "application/fhir+xml").WantOutcome(http.StatusNotAcceptable, "not-supported", "_format")
-	s.Get("Patient/p", "Accept", "application/fhir+json;q=0, application/fhir+xml").Want(http.StatusNotAcceptable)
-	for _, format := range []string{"json", "application/json", "application/fhir%2Bjson", "application/fhir+json", "text/json"} {
-		s.Get("Patient/p?_format="+format, "Accept", "text/plain").Want(http.StatusOK)
-	}
-	for _, format := range []string{"xml", "ttl", "html"} {
-		s.Get("Patient/p?_format="+format, "Accept", "application/json").Want(http.StatusNotAcceptable)
-	}
-	s.Get("Patient/p?_pretty=maybe").WantOutcome(http.StatusBadRequest, "value", "_pretty")
-	if a := s.Get("Patient/p?_pretty=true").Want(http.StatusOK); !bytes.Contains(a.Body, []byte("\n  \"id\": \"p\"")) {
-		s.Errorf("_pretty: %s", a.Body)
-	}
-	s.Get("Patient?_pretty=true").Bundle("searchset")
-
-	const p = `{"resourceType":"Patient"}`
-	for _, ct := range []string{"application/fhir+json", "application/json", "application/json; charset=utf-8", "application/fhir+json; fhirVersion=4.0", ""} {
-		s.Do("POST", "Patient", p, "Content-Type", ct).Want(http.StatusCreated)
-	}
-	for _, ct := range []string{"application/fhir+xml", "text/plain", "application/x-www-form-urlencoded", "nonsense;;"} {
-		s.Do("POST", "Patient", p, "Content-Type", ct).WantOutcome(http.StatusUnsupportedMediaType, "not-supported", "Content-Type")
-	}
-	s.Do("POST", "Patient/_search", `{}`).WantOutcome(http.StatusUnsupportedMediaType, "not-supported", "x-www-form-urlencoded")
 }
 
 func bodies(s *Server) {

@@ -9,6 +9,7 @@ func Run(t *testing.T, open Open) {
 		run  func(t *testing.T, open Open)
 	}{
 		{"Interactions", interactions},
+		{"Formats", formats},
 		{"History", histories},
 		{"Search", searches},
 		{"Results", results},
@@ -16,6 +17,7 @@ func Run(t *testing.T, open Open) {
 		{"Bounds", bounds},
 		{"Conditionals", conditionals},
 		{"Patch", patches},
+		{"FHIRPathPatch", fhirPathPatches},
 		{"Batch", batches},
 		{"Transaction", transactions},
 		{"Large transactions", large},
