@@ -229,7 +229,7 @@ func (p *parser) sortBy(value string) error {
 			switch {
 			case !ok:
 				return p.unknown(b.typ, "_sort", code)
-			case !Supported(sp) || sp.Type == conformance.SearchComposite:
+			case !Supported(sp) || sp.Type == conformance.SearchComposite || sp.Type == conformance.SearchSpecial:
 				return unsupported(outcome.BadRequest(outcome.CodeNotSupported, "%s, of type %s, cannot be sorted by.", sp.Code, sp.Type))
 			case len(b.sort) == maxSorts:
 				return outcome.BadRequest(outcome.CodeTooCostly, "_sort names more than %d parameters.", maxSorts)

@@ -3,6 +3,7 @@ package search
 import (
 	"encoding/binary"
 	"errors"
+	"strconv"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/fhir/fhirpath"
@@ -10,7 +11,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
-// component is one of the two parts of a composite parameter.
+// component is one of the parts of a composite parameter.
 type component struct {
 	typ        conformance.SearchType
 	expression *fhirpath.Expression
@@ -31,10 +32,12 @@ const maxCombinations = 10_000
 
 var errCombinations = errors.New("too many combinations")
 
-// composable reports whether a composite is one of those that pair keys can
-// answer. R4 has four others, of MolecularSequence, with two ordered
-// components each.
+// composable reports whether a composite is one of those that keys can answer:
+// pairs, and the coordinates of MolecularSequence.
 func composable(sp *conformance.SearchParameter) bool {
+	if coordinates(sp) {
+		return true
+	}
 	if len(sp.Components) != 2 {
 		return false
 	}
@@ -52,9 +55,10 @@ func (ex *extractor) composites(components []component, root fhirpath.Value) err
 	ex.ctx.Resource, ex.ctx.RootResource = root, root
 	defer func() { ex.ctx.Resource, ex.ctx.RootResource = fhirpath.Value{}, fhirpath.Value{} }()
 	count, spans := 0, 0
+	var starts []uint32
 	for _, v := range ex.values {
-		for i, forms := range [2]string{firstForms, secondForms} {
-			part := &ex.parts[i]
+		for i := range components {
+			part := &ex.parts[min(i, 1)]
 			part.reset()
 			part.spans = spans
 			part.base = ex.emit.base
@@ -62,18 +66,40 @@ func (ex *extractor) composites(components []component, root fhirpath.Value) err
 			if ex.inside, err = components[i].expression.AppendTo(ex.inside[:0], &ex.ctx, v); err != nil {
 				return err
 			}
+			if i == 1 && len(components) == 3 {
+				starts = integers(starts[:0], ex.inside)
+				continue
+			}
 			for _, w := range ex.inside {
 				part.fhirpath(components[i].typ, w)
 			}
-			part.only(forms)
+			part.only([2]string{firstForms, secondForms}[min(i, 1)])
 		}
-		if count += len(ex.parts[0].ends) * len(ex.parts[1].ends); count > maxCombinations {
+		count += len(ex.parts[0].ends) * len(ex.parts[1].ends)
+		if len(components) == 3 {
+			if count > maxCoordinates/(coordinateLevels+1) {
+				return errCombinations
+			}
+			ex.emit.triples(&ex.parts[0], &ex.parts[1], starts)
+			continue
+		}
+		if count > maxCombinations {
 			return errCombinations
 		}
 		ex.emit.pairs(&ex.parts[0], &ex.parts[1])
 		spans = ex.parts[1].spans // the spans of all elements are told apart
 	}
 	return nil
+}
+
+// integers are values that are integers of 32 bits, as FHIR's are.
+func integers(all []uint32, values fhirpath.Collection) []uint32 {
+	for _, v := range values {
+		if n, err := strconv.ParseInt(string(v.Node().Raw()), 10, 32); err == nil {
+			all = append(all, coordinate(n))
+		}
+	}
+	return all
 }
 
 func (e *emitter) pairs(first, second *emitter) {
@@ -102,8 +128,8 @@ func (f field) composite(value string) (store.Clause, error) {
 		return nil, f.badModifier()
 	}
 	values := split(value, '$')
-	if len(values) != 2 {
-		return nil, f.wrong("a composite has two values with $ between them")
+	if n := len(f.sp.Components); len(values) != n {
+		return nil, f.wrong("a composite has " + [...]string{2: "two", 3: "three"}[n] + " values with $ between them")
 	}
 	first := field{p: f.p, sp: f.part(0)}
 	clause, err := clauses[first.sp.Type](first, values[0])
@@ -114,6 +140,9 @@ func (f field) composite(value string) (store.Clause, error) {
 	if !ok {
 		return nil, outcome.BadRequest(outcome.CodeNotSupported,
 			"The first value of the search parameter %s must be a whole one, not a system alone.", f.sp.Code)
+	}
+	if len(values) == 3 {
+		return f.coordinates(exact, values[1], values[2])
 	}
 	var any store.Or
 	for _, k := range exact {

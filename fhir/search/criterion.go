@@ -76,10 +76,10 @@ func oneOf(any store.Or) store.Clause {
 }
 
 // Supported reports whether a search parameter can be searched by: whether it
-// has an expression to extract it by and a type with clauses. Those that mean
-// more than their type does, by sound or by distance, do not count.
+// has an expression to extract it by and a type with clauses. Those that go by
+// sound do not count, and of the special ones only those that go by distance.
 func Supported(sp *conformance.SearchParameter) bool {
-	if sp.Expression == "" || sp.Usage == "phonetic" || sp.Usage == "nearby" {
+	if sp.Expression == "" || sp.Usage == "phonetic" || sp.Type == conformance.SearchSpecial && !distances(sp) {
 		return false
 	}
 	return clauses[sp.Type] != nil || sp.Type == conformance.SearchComposite && composable(sp)
@@ -94,6 +94,7 @@ var clauses = map[conformance.SearchType]func(f field, value string) (store.Clau
 	conformance.SearchNumber:    field.number,
 	conformance.SearchQuantity:  field.quantity,
 	conformance.SearchURI:       field.uri,
+	conformance.SearchSpecial:   field.near,
 }
 
 // clause is of one value. (Composites are made of the other types and so
@@ -115,6 +116,8 @@ type field struct {
 	// many says that there may be several values whatever sp says, as in a
 	// composite of repeating elements.
 	many bool
+	// whole says that the values are integers, none of them a span.
+	whole bool
 }
 
 func (f field) key(form byte) store.Key { return f.prefix + string(rune(form)) }

@@ -128,12 +128,9 @@ func (i interval) step() byte {
 }
 
 // approximate widens an interval for the prefix ap: by a tenth of the gap
-// between now and the value (R4 search, prefixes), at least by a day for
-// values that name no time.
+// between now and the value (R4 search, prefixes), to its start.
 func (i interval) approximate(now time.Time) interval {
-	gap := now.Sub(i.low).Abs() / 10
-	if i.high.Sub(i.low) >= 24*time.Hour {
-		gap = max(gap, 24*time.Hour)
-	}
-	return interval{i.low.Add(-gap), i.high.Add(gap)}
+	gap := now.UnixMicro() - i.low.UnixMicro() // a Duration holds 292 years only
+	gap = max(gap, -gap) / 10
+	return interval{time.UnixMicro(i.low.UnixMicro() - gap).UTC(), time.UnixMicro(i.high.UnixMicro() + gap).UTC()}
 }

@@ -22,7 +22,8 @@
 //	date       l     lower bound                        prefixes, sort
 //	           h     upper bound (exclusive)            prefixes, descending sort
 //	           w     step of the calendar, lower bound  eq, times between two others
-//	           m     -, where there are several dates   times between two others
+//	           m     nothing, where there are several   times between two others
+//	           m     place, l or h, bound               ap, with several dates
 //	number     n     decimal                            prefixes, sort
 //	           l     place n decimal, where             prefixes, of a Range
 //	           h     the same of the high end           prefixes, of a Range
@@ -35,6 +36,9 @@
 //	uri        u     URI                                equality, :below, :above
 //	composite  k     length, form and value of the      first$second
 //	                 first, form and value of the second
+//	           k     the first, node of the second,     first$second$third
+//	                 form and value of the third
+//	special    g     number of the smallest cell        near
 //
 // The server's own keys use parameter numbers below 100: see ownExists. A
 // Synthea resource has 30 keys of 940 bytes together on average, made in 29 µs:
@@ -54,8 +58,7 @@
 //
 // Everything that is not understood is a 400 that names it: unknown parameters,
 // modifiers (:in, :not-in, and on tokens :above and :below need terminology),
-// phonetic and near, _text, _content, _query, _contained, and the
-// composites of MolecularSequence with two ordered components. Only unknown and
+// phonetic, _text, _content, _query, _contained. Only unknown and
 // unsupported parameters may be left out by Prefer: handling=lenient; a
 // modifier changes what is found and is refused in any case.
 //
@@ -63,8 +66,8 @@
 //
 //   - Of more than 4 spans of one parameter of a resource, eq and ap take the
 //     low end of one and the high end of another for the same from the 4th on.
-//   - ap of a date, and po in a _filter, look at the bounds of all values
-//     together.
+//   - Of more than 4 dates of one parameter of a resource, ap and eq of
+//     fractions of a second do the same, and po in a _filter.
 //   - ew in a _filter sees the last 63 bytes of the first 500 of a text, and
 //     codes in a _filter differ by case, as they do elsewhere.
 //   - Texts are searched by their first 400 bytes, and 500 by :contains; codes,

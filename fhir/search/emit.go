@@ -25,8 +25,9 @@ type emitter struct {
 	scratch []byte
 	// spans counts the spans of the parameter: see span.
 	spans int
-	// intervals counts those of the parameter.
+	// intervals counts the dates of the parameter; first is the first of them.
 	intervals int
+	first     interval
 	units     unitCache
 	// one and other are room for the scales of a quantity, or of two ends.
 	one, other scales
@@ -123,6 +124,12 @@ func (e *emitter) value(t conformance.SearchType, typeName string, n rawjson.Nod
 	case conformance.SearchURI:
 		if u := n.String(); u != "" {
 			e.key(formURL, u)
+		}
+	case conformance.SearchSpecial:
+		if p, ok := positionOf(n); ok {
+			e.start(formPosition)
+			e.buf = appendPosition(e.buf, p)
+			e.end()
 		}
 	}
 }

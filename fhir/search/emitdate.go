@@ -1,6 +1,8 @@
 package search
 
 import (
+	"time"
+
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 )
 
@@ -70,19 +72,38 @@ func timing(n rawjson.Node) (interval, bool) {
 // interval adds the bounds, for the prefixes that look at one bound of any of
 // the values, and the smallest interval of the calendar around the value, for
 // eq, which looks at both bounds of the same value. That there are several values
-// has a key of its own: see between.go.
+// has a key of its own, see between.go; and from the second value on both
+// bounds of each are also added with its place, see field.both.
 func (e *emitter) interval(i interval) {
-	e.start(formLow)
-	e.buf = appendTime(e.buf, i.low)
-	e.end()
-	e.start(formHigh)
-	e.buf = appendTime(e.buf, i.high)
-	e.end()
+	e.moment(formLow, i.low)
+	e.moment(formHigh, i.high)
 	e.start(formWithin)
 	e.buf = appendTime(append(e.buf, i.step()), i.low)
 	e.end()
-	if e.intervals++; e.intervals == 2 {
+	switch e.intervals {
+	case 0:
+		e.first = i
+	case 1:
 		e.start(formSeveral)
+		e.end()
+		e.placed(0, e.first)
+		fallthrough
+	default:
+		e.placed(min(e.intervals, maxSpans-1), i)
+	}
+	e.intervals++
+}
+
+func (e *emitter) moment(form byte, t time.Time) {
+	e.start(form)
+	e.buf = appendTime(e.buf, t)
+	e.end()
+}
+
+func (e *emitter) placed(place int, i interval) {
+	for bound, t := range map[byte]time.Time{formLow: i.low, formHigh: i.high} {
+		e.start(formSeveral)
+		e.buf = appendTime(append(e.buf, byte('0'+place), bound), t)
 		e.end()
 	}
 }

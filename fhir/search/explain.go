@@ -45,6 +45,10 @@ func explainPair(sp *conformance.SearchParameter, key string) (Parameter, bool) 
 	}
 	n := int(binary.BigEndian.Uint16([]byte(key[1:])))
 	first, ok1 := explain(sp.Components[0].Type, sp.Code, key[3:3+n])
+	if coordinates(sp) {
+		p, ok := explainCoordinates(sp.Code, first.Value, key[3+n:])
+		return p, ok && ok1
+	}
 	second, ok2 := explain(sp.Components[1].Type, sp.Code, key[3+n:])
 	return Parameter{sp.Code, first.Value + "$" + second.Value}, ok1 && ok2
 }
@@ -53,6 +57,8 @@ func explainPair(sp *conformance.SearchParameter, key string) (Parameter, bool) 
 func explain(t conformance.SearchType, code, key string) (Parameter, bool) {
 	form, value := key[0], key[1:]
 	switch t {
+	case conformance.SearchSpecial:
+		return Parameter{}, false // to look near it takes a store
 	case conformance.SearchDate:
 		return explainDate(code, form, value)
 	case conformance.SearchNumber, conformance.SearchQuantity:
@@ -87,6 +93,9 @@ func explain(t conformance.SearchType, code, key string) (Parameter, bool) {
 }
 
 func explainDate(code string, form byte, value string) (Parameter, bool) {
+	if form == formSeveral {
+		return Parameter{}, false // of one value among others
+	}
 	step := byte(0)
 	if form == formWithin {
 		step, value = value[0], value[1:]

@@ -204,18 +204,13 @@ func (f field) compareText(operator, value string) (store.Clause, error) {
 	return nil, f.badOperator(operator)
 }
 
-// overlaps selects periods that share a moment with the value. Of several
-// values, one may begin early enough and another end late enough (see ap).
+// overlaps selects periods that share a moment with the value.
 func (f field) overlaps(value string) (store.Clause, error) {
 	v, err := parseDate(unescape(value))
 	if err != nil {
 		return nil, f.wrong("a date is written yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss][zone]")
 	}
-	low, high := f.key(formLow), f.key(formHigh)
-	return store.And{
-		store.Range{From: low, To: low + encodeTime(v.high)},
-		store.Range{From: high + encodeTime(v.low) + "\x00", To: high + afterAll},
-	}, nil
+	return f.overlapping(v), nil
 }
 
 // unequal are the forms whose keys are a parameter's values as ne compares

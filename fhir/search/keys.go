@@ -25,6 +25,7 @@ const (
 	formSeveral    = 'm'
 	formComposite  = 'k'
 	formCanonical  = 'q'
+	formPosition   = 'g'
 )
 
 // Numbers of the server's own keys.

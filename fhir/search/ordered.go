@@ -56,13 +56,7 @@ func (f field) date(value string) (store.Clause, error) {
 	case "eb":
 		return store.Range{From: high, To: high + at(v.low) + "\x00"}, nil
 	case "ap":
-		// Of several values, one may begin early enough and another end late
-		// enough: near enough for "approximately".
-		v = v.approximate(f.p.o.Now)
-		return store.And{
-			store.Range{From: low, To: low + at(v.high)},
-			store.Range{From: high + at(v.low) + "\x00", To: high + afterAll},
-		}, nil
+		return f.overlapping(v.approximate(f.p.o.Now)), nil
 	}
 	return f.within(v), nil
 }
@@ -80,8 +74,39 @@ func (f field) within(v interval) store.Clause {
 	}
 	if own == stepFraction {
 		// Fractions of a second are one step, whatever their digits.
-		high := f.key(formHigh)
-		return store.And{any[0], store.Range{From: high, To: high + encodeTime(v.high) + "\x00"}}
+		return f.both(
+			func(low store.Key) store.Clause {
+				return store.Range{From: low + encodeTime(v.low), To: low + encodeTime(v.high)}
+			},
+			func(high store.Key) store.Clause {
+				return store.Range{From: high, To: high + encodeTime(v.high) + "\x00"}
+			})
 	}
 	return oneOf(any)
+}
+
+// overlapping selects what has a value that shares a moment with v.
+func (f field) overlapping(v interval) store.Clause {
+	return f.both(
+		func(low store.Key) store.Clause { return store.Range{From: low, To: low + encodeTime(v.high)} },
+		func(high store.Key) store.Clause {
+			return store.Range{From: high + encodeTime(v.low) + "\x00", To: high + afterAll}
+		})
+}
+
+// both selects what has one value that both bounds are right of. With one
+// value these are its two keys; with several, each has two of its own place.
+// More than maxSpans share the last place.
+func (f field) both(low, high func(store.Key) store.Clause) store.Clause {
+	several := f.key(formSeveral)
+	one := store.And{low(f.key(formLow)), high(f.key(formHigh))}
+	if f.sp != nil && !f.many && f.single() {
+		return one
+	}
+	any := store.Or{append(one, store.Not{Clause: store.Exactly(several)})}
+	for place := range maxSpans {
+		own := several + string(rune('0'+place))
+		any = append(any, store.And{low(own + string(rune(formLow))), high(own + string(rune(formHigh)))})
+	}
+	return any
 }

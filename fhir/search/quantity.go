@@ -47,12 +47,21 @@ func (f field) quantity(value string) (store.Clause, error) {
 // up to but without high; as keys hold them.
 type amount struct{ exact, low, high string }
 
-// amount reads a number after its prefix. A value stands for what rounds to
-// it: 5.40 for [5.395, 5.405), 1e2 for [50, 150). (R4's page gives that rule
-// and two examples that follow it in neither direction: [95, 105) for 1e2,
-// and 0.0054 give or take 0.00005 for 5.40e-3.) For ap it stands for a tenth
-// of it to either side, or for that if it is more. The bounds are converted
-// as the value is.
+// around is what a number stands for: for what rounds to it, 5.40 for
+// [5.395, 5.405), 1e2 for [50, 150). (R4's page gives that rule and two
+// examples that follow it in neither direction: [95, 105) for 1e2, and 0.0054
+// give or take 0.00005 for 5.40e-3.) For ap it stands for a tenth of it to
+// either side, or for that if it is more.
+func around(prefix string, d decimal.Decimal) (low, high decimal.Decimal) {
+	half := decimal.New(5, d.Exponent()-1)
+	if prefix == "ap" {
+		half = decimal.Max(half, d.Abs().Mul(decimal.New(1, -1)))
+	}
+	return d.Sub(half), d.Add(half)
+}
+
+// amount reads a number after its prefix, and what it stands for. The bounds
+// are converted as the value is.
 func (f field) amount(prefix, text string, unit *ucum.Unit) (amount, error) {
 	const rule = "a number is written 100, 5.4 or 1.2e3, after an optional prefix"
 	var a amount
@@ -67,11 +76,8 @@ func (f field) amount(prefix, text string, unit *ucum.Unit) (amount, error) {
 	if err != nil {
 		return a, f.wrong(rule)
 	}
-	half := decimal.New(5, d.Exponent()-1)
-	if prefix == "ap" {
-		half = decimal.Max(half, d.Abs().Mul(decimal.New(1, -1)))
-	}
-	for to, x := range map[*string]decimal.Decimal{&a.exact: d, &a.low: d.Sub(half), &a.high: d.Add(half)} {
+	low, high := around(prefix, d)
+	for to, x := range map[*string]decimal.Decimal{&a.exact: d, &a.low: low, &a.high: high} {
 		v, err := parseDecimal([]byte(x.String()), nil)
 		if err != nil {
 			return a, f.wrong(rule)
@@ -157,6 +163,9 @@ func spans(prefix string, low, high store.Key, a amount) store.Or {
 // spans is how many places of spans there are to look at: one when the
 // parameter can have one value only.
 func (f field) spans() int {
+	if f.whole {
+		return 0
+	}
 	if f.p == nil || !f.many && f.single() {
 		return 1
 	}

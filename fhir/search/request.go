@@ -29,6 +29,9 @@ type Options struct {
 	Scope string
 	// Compartment, when set, is where the search looks.
 	Compartment *Compartment
+	// Matching reads at most limit resources that a clause selects; near
+	// measures with it. Without it near is refused.
+	Matching func(where store.Clause, limit int) ([]store.Document, error)
 	// Unready, when set, says why a parameter that Base.Definitions does not
 	// have cannot be searched by yet; "" when it is simply not known.
 	Unready func(typ, code string) string

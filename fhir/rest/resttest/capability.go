@@ -31,7 +31,7 @@ type statement struct {
 // values are a value of each type of search parameter.
 var values = map[string]string{
 	"token": "urn:x|y", "reference": "x", "string": "x", "date": "ge2020-01-01", "number": "1", "quantity": "1||mg",
-	"uri": "http://e.org/x", "composite": "",
+	"uri": "http://e.org/x", "special": "1|2|3",
 }
 
 // capabilities tries everything that the CapabilityStatement claims
@@ -120,7 +120,11 @@ func (s *Server) searchable(c statement) {
 		for _, p := range res.SearchParam {
 			value := values[p.Type]
 			if sp, ok := d.SearchParameter(res.Type, p.Name); ok && p.Type == "composite" {
-				value = values[string(sp.Components[0].Type)] + "$" + values[string(sp.Components[1].Type)]
+				var parts []string
+				for _, c := range sp.Components {
+					parts = append(parts, values[string(c.Type)])
+				}
+				value = strings.Join(parts, "$")
 				if p.Name == "relationship" {
 					value = "DocumentReference/x$y"
 				}

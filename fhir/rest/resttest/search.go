@@ -26,7 +26,7 @@ type subject struct {
 func searches(t *testing.T, open Open) {
 	s := Serve(t, open)
 	for _, sub := range []subject{
-		texts, tokens, references, dates, dateSets, numbers, quantities, units, spans, uris, composites,
+		texts, tokens, references, dates, dateSets, numbers, quantities, units, spans, uris, composites, coordinates, places,
 		combinations, chains, reverseChains, missing,
 		filters,
 	} {

@@ -52,6 +52,10 @@ var dates = subject{
 		{"_lastUpdated later", "Patient?_lastUpdated=gt2026-03-01", ""},
 		{"ap: give or take a tenth of the gap to now", "Patient?birthdate=ap1966", "y m d"},
 		{"ap: not by more than that", "Patient?birthdate=ap1960", ""},
+		{"ap: of now is now", "Patient?_lastUpdated=ap2026-03-01T12:00:00Z", "y m d"},
+		{"ap: a tenth of 10 days", "Patient?_lastUpdated=ap2026-02-19T12:00:00Z", ""},
+		{"ap: a tenth of 1 day reaches back to noon", "Patient?_lastUpdated=ap2026-03-02T13:00:00Z,ap2026-03-01T13:00:00Z", ""},
+		{"ap: long ago", "Patient?birthdate=ap1500", ""},
 	},
 	refused: []refused{
 		{"no date", "Encounter?date=yesterday", "value", []string{"date"}},
@@ -80,6 +84,9 @@ var dateSets = subject{
 		{"eq: start and end in one month, of two values", "CarePlan?activity-date=2020-01,2020-02", ""},
 		{"eq of a timing over months", "ServiceRequest?occurrence=2020-01", ""},
 		{"eq of a timing over a year", "ServiceRequest?occurrence=2020", "two"},
+		{"ap: overlaps one value", "CarePlan?activity-date=ap2019-01-05", "plan"},
+		{"ap: between the values", "CarePlan?activity-date=ap2026-02", ""},
+		{"ap: not the start of one and the end of another", "Communication?sent=ap2026-02-01", ""},
 	},
 }
 
@@ -151,7 +158,6 @@ var composites = subject{
 		{"one value", "Observation?code-value-quantity=8480-6", "value", []string{"code-value-quantity"}},
 		{"a wrong second value", "Observation?code-value-quantity=8480-6$much", "value", []string{"code-value-quantity"}},
 		{"a first value that is a system", "Observation?code-value-quantity=http://loinc.org|$5", "not-supported", []string{"code-value-quantity"}},
-		{"two ordered components", "MolecularSequence?chromosome-window-coordinate=1$2$3", "not-supported", []string{"chromosome-window-coordinate"}},
 		{"a modifier", "Observation?code-value-quantity:not=a$5", "not-supported", []string{":not"}},
 	},
 }
