@@ -20,6 +20,13 @@ var (
 	systemInteractions = []capabilityCode{{"transaction"}, {"batch"}, {"history-system"}, {"search-system"}}
 )
 
+// documentation says what the statement has no elements for.
+const documentation = "Searches also take _filter, _has (nested and chained), _list, chains of any parameter, " +
+	"_sort by any parameters but composites, _count, _total, _include and _revinclude with :iterate and *, _summary and _elements, " +
+	"on a type, in a compartment and across types (_type, or all). " +
+	"What is not known is refused, unless Prefer: handling=lenient asks for a warning instead. " +
+	"Not supported: $graphql, which this server leaves out on purpose, named queries (_query), and functional lists ($current-problems and such)."
+
 type capabilityResource struct {
 	Type              string                `json:"type"`
 	Interaction       []capabilityCode      `json:"interaction"`
@@ -50,13 +57,6 @@ type capabilityParam struct {
 type capabilityOperation struct {
 	Name       string `json:"name"`
 	Definition string `json:"definition"`
-}
-
-// HL7's operations that are implemented, by name and type ("" for any).
-var operations = []struct{ name, typ, definition string }{
-	{"everything", "Patient", "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
-	{"everything", "Encounter", "http://hl7.org/fhir/OperationDefinition/Encounter-everything"},
-	{"validate", "", "http://hl7.org/fhir/OperationDefinition/Resource-validate"},
 }
 
 // metadata: R4 http, capabilities. It is made from what the code goes by: the
@@ -104,10 +104,11 @@ func (a *API) metadata(r *request) error {
 		"format":      []string{"application/fhir+json", "application/fhir+xml", "json", "xml"},
 		"patchFormat": []string{jsonPatch, "application/fhir+json", "application/fhir+xml"},
 		"rest": []any{map[string]any{
-			"mode":        "server",
-			"resource":    resources,
-			"interaction": systemInteractions,
-			"compartment": compartments(d),
+			"mode":          "server",
+			"documentation": documentation,
+			"resource":      resources,
+			"interaction":   systemInteractions,
+			"compartment":   compartments(d),
 		}},
 	}
 	var body bytes.Buffer
@@ -122,8 +123,13 @@ func (a *API) metadata(r *request) error {
 
 func (a *API) operationsOf(r *request, typ string) []capabilityOperation {
 	var all []capabilityOperation
+	all = append(all, capabilityOperation{"validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate"})
 	for _, op := range operations {
-		if op.typ == "" || op.typ == typ {
+		switch {
+		case op.typ != "" && op.typ != typ, op.name == "explain" && !a.o.Repository.Explains():
+		case op.definition == explainDefinition:
+			all = append(all, capabilityOperation{op.name, r.base + op.definition})
+		default:
 			all = append(all, capabilityOperation{op.name, op.definition})
 		}
 	}

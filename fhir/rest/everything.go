@@ -1,51 +1,73 @@
 package rest
 
 import (
-	"net/http"
+	"strings"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 )
 
-// everything: Patient/[id]/$everything and Encounter/[id]/$everything
-// (https://hl7.org/fhir/R4/operation-patient-everything.html): the
-// compartment, page by page, and on each page what its resources refer to.
+// everything: [Patient|Encounter|Group]/[id]/$everything and
+// Patient/$everything (https://hl7.org/fhir/R4/operation-patient-everything.html):
+// the compartment, or those of a group's members or of all patients, page by
+// page, and on each page what its resources refer to.
 func (a *API) everything(r *request) error {
-	if r.typ != "Patient" && r.typ != "Encounter" {
-		return a.noOperation(r, r.sub)
-	}
-	var params []search.Parameter
-	for _, p := range r.query {
-		switch p.Name {
-		case "_count", "_type", "_page", "_elements", "_summary":
-			params = append(params, p)
-		case "_since":
-			params = append(params, search.Parameter{Name: "_lastUpdated", Value: "ge" + p.Value})
-		default:
-			return outcome.BadRequest(outcome.CodeNotSupported, "The parameter %q of $everything is not supported; _since, _type and _count are.", shorten(p.Name))
-		}
-	}
-	// The answer to a resource that is not there is that of a read.
-	if _, err := a.o.Repository.Read(r.Request.Context(), r.tenant, r.ref()); err != nil {
-		return err
-	}
-	result, err := a.o.Repository.SearchIn(r.Request.Context(), r.tenant, repository.Scope{
-		Compartment: &search.Compartment{Type: r.typ, ID: r.id}, Everything: []string{},
-	}, params)
+	given, err := a.operationParameters(r)
 	if err != nil {
 		return err
 	}
-	applied := result.Request.Applied
-	for i := range applied {
-		if applied[i].Name == "_lastUpdated" {
-			applied[i] = search.Parameter{Name: "_since", Value: applied[i].Value[len("ge"):]}
+	compartment := &search.Compartment{Type: r.typ, ID: r.instance()}
+	if r.typ == "Group" {
+		compartment.Type, compartment.ID, compartment.Group = "Patient", "", r.id
+	}
+	types := []string{}
+	var params, links []search.Parameter
+	for _, p := range given {
+		switch p.Name {
+		case "_type":
+			types = append(types, strings.Split(p.Value, ",")...)
+		case "_count", pageParameter, "_elements", "_summary":
+		case "_since":
+			if !search.IsDate(p.Value) {
+				return outcome.BadRequest(outcome.CodeValue, "The value of _since must be an instant, with the + of a zone as %%2B: 2026-01-31T10:00:00Z.")
+			}
+			links = append(links, p)
+			params = append(params, search.Parameter{Name: "_lastUpdated", Value: "ge" + p.Value})
+			continue
+		case "start", "end":
+			if r.typ == "Encounter" {
+				return outcome.BadRequest(outcome.CodeNotSupported, "$everything of an Encounter has no parameter %s.", p.Name)
+			}
+			if p.Name == "start" {
+				compartment.Care.Start = p.Value
+			} else {
+				compartment.Care.End = p.Value
+			}
+			links = append(links, p)
+			continue
+		default:
+			return outcome.BadRequest(outcome.CodeNotSupported, "$everything has no parameter %q; it has start, end, _since, _type and _count.", shorten(p.Name))
+		}
+		params = append(params, p)
+	}
+	if r.instance() != "" {
+		// The answer to a resource that is not there is that of a read.
+		if _, err := a.o.Repository.Read(r.Request.Context(), r.tenant, r.ref()); err != nil {
+			return err
 		}
 	}
-	return a.searchset(r, r.base+"/"+r.ref().String()+"/$everything", applied, result)
+	result, err := a.o.Repository.SearchIn(r.Request.Context(), r.tenant, repository.Scope{Compartment: compartment, Everything: types}, params)
+	if err != nil {
+		return err
+	}
+	for _, p := range result.Request.Applied {
+		if p.Name != "_lastUpdated" {
+			links = append(links, p)
+		}
+	}
+	return a.searchset(r, r.at("$everything"), links, result)
 }
 
-func (a *API) noOperation(r *request, name string) error {
-	return outcome.New(http.StatusNotFound, outcome.CodeNotSupported,
-		"%s has no operation %q here. See /metadata for those it has.", r.typ, shorten(name))
-}
+// pageParameter is the name of the server's own page token.
+const pageParameter = "_page"

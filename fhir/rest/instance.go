@@ -18,7 +18,7 @@ func (a *API) read(r *request) error {
 	case r.id == "_search":
 		return outcome.New(http.StatusMethodNotAllowed, outcome.CodeNotSupported, "_search takes POST; a search by GET has its parameters behind the type.")
 	case r.id[0] == '$':
-		return a.noOperation(r, r.id)
+		return a.searchOperation(r, r.id)
 	}
 	subset, err := search.SubsetOf(r.typ, r.query, a.o.Repository.Definitions())
 	if err != nil {

@@ -1,12 +1,113 @@
 package rest
 
 import (
+	"mime"
 	"net/http"
+	"strings"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/search"
 )
+
+// operationOn is an operation of HL7's that is a search.
+type operationOn struct {
+	name, typ string
+	// onType and onInstance say where it is called.
+	onType, onInstance bool
+	definition         string
+	run                func(a *API, r *request) error
+}
+
+// explainDefinition is where $explain is defined, below the base.
+const explainDefinition = "/OperationDefinition/explain"
+
+// operations are HL7's operations that are searches. They are called by GET
+// and by POST.
+var operations = []operationOn{
+	{"everything", "Patient", true, true, "http://hl7.org/fhir/OperationDefinition/Patient-everything", (*API).everything},
+	{"everything", "Encounter", false, true, "http://hl7.org/fhir/OperationDefinition/Encounter-everything", (*API).everything},
+	{"everything", "Group", false, true, "http://hl7.org/fhir/OperationDefinition/Group-everything", (*API).everything},
+	{"lastn", "Observation", true, false, "http://hl7.org/fhir/OperationDefinition/Observation-lastn", (*API).lastn},
+	{"explain", "", true, false, explainDefinition, (*API).explain},
+}
+
+// searchOperation is GET or POST of [type]/$name and [type]/[id]/$name.
+func (a *API) searchOperation(r *request, name string) error {
+	for _, op := range operations {
+		if "$"+op.name != name || op.typ != "" && op.typ != r.typ {
+			continue
+		}
+		if r.instance() == "" && op.onType || r.instance() != "" && op.onInstance {
+			return op.run(a, r)
+		}
+	}
+	return a.noOperation(r, name)
+}
+
+// instance is the id in the URL, "" when there is none.
+func (r *request) instance() string {
+	if strings.HasPrefix(r.id, "$") {
+		return ""
+	}
+	return r.id
+}
+
+// at is the URL of an operation on what the request's URL names.
+func (r *request) at(operation string) string {
+	u := r.base + "/" + r.typ
+	if id := r.instance(); id != "" {
+		u += "/" + id
+	}
+	return u + "/" + operation
+}
+
+// operationParameters are those of the URL and, of a POST, those of a form or
+// of a Parameters resource, whose values are primitives.
+func (a *API) operationParameters(r *request) ([]search.Parameter, error) {
+	if r.Request.Method != http.MethodPost || r.Request.ContentLength == 0 {
+		return r.query, nil
+	}
+	if ct, _, _ := mime.ParseMediaType(r.GetHeader("Content-Type")); ct == "application/x-www-form-urlencoded" {
+		return a.parameters(r)
+	}
+	body, err := a.body(r)
+	if err != nil {
+		return nil, err
+	}
+	doc, _, err := a.o.Repository.Check(body)
+	if err != nil {
+		return nil, err
+	}
+	if t, _ := doc.Root().Member("resourceType"); !t.Is("Parameters") {
+		return nil, outcome.BadRequest(outcome.CodeInvalid, "An operation takes its parameters in a Parameters resource.").At("resourceType")
+	}
+	all := r.query
+	list, _ := doc.Root().Member("parameter")
+	for p := range list.Elements() {
+		name, _ := p.Member("name")
+		value := ""
+		for m := range p.Members() {
+			if strings.HasPrefix(m.Name(), "value") {
+				value = m.String()
+				if value == "" {
+					value = string(m.Raw()) // a number or a boolean
+				}
+			}
+		}
+		if value == "" || value[0] == '{' || value[0] == '[' {
+			return nil, outcome.BadRequest(outcome.CodeValue, "The parameter %s needs a primitive value.", shorten(name.String())).At("Parameters.parameter")
+		}
+		all = append(all, search.Parameter{Name: name.String(), Value: value})
+	}
+	return all, nil
+}
+
+func (a *API) noOperation(r *request, name string) error {
+	return outcome.New(http.StatusNotFound, outcome.CodeNotSupported,
+		"%s has no operation %q here. See /metadata for those it has.", r.typ, shorten(name))
+}
 
 // operation is POST [type]/$name and POST [type]/[id]/$name.
 func (a *API) operation(r *request, name string) error {
@@ -15,7 +116,7 @@ func (a *API) operation(r *request, name string) error {
 	}
 	op, ok := a.o.Operations[r.typ+"/"+name]
 	if !ok || r.sub != "" {
-		return a.noOperation(r, name)
+		return a.searchOperation(r, name)
 	}
 	if err := r.noQuery(); err != nil {
 		return err

@@ -10,6 +10,8 @@
 //	history.go      history of an instance, a type, a tenant
 //	search.go       search of a type, a compartment, or across types
 //	everything.go   $everything
+//	lastn.go        $lastn
+//	explain.go      $explain
 //	operation.go    other operations
 //	batch.go        batch, transaction
 //	capability.go   the CapabilityStatement

@@ -91,10 +91,8 @@ func (a *API) postBelowType(r *request) error {
 
 func (a *API) getBelowInstance(r *request) error {
 	switch {
-	case r.sub == "$everything":
-		return a.everything(r)
 	case strings.HasPrefix(r.sub, "$"):
-		return a.noOperation(r, r.sub)
+		return a.searchOperation(r, r.sub)
 	}
 	return a.searchCompartment(r, r.sub)
 }

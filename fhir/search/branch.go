@@ -70,6 +70,11 @@ func (b *branch) prefix() store.Key { return paramKey(b.number, 0)[:2] }
 // begin begins the search of each type.
 func (p *parser) begin(typ string, params []Parameter) error {
 	types := []string{typ}
+	if p.o.Compartment != nil {
+		if err := p.o.Compartment.Care.check(); err != nil {
+			return err
+		}
+	}
 	if typ == "" {
 		var err error
 		if types, err = p.several(params); err != nil {
@@ -88,6 +93,9 @@ func (p *parser) begin(typ string, params []Parameter) error {
 				return outcome.New(http.StatusNotFound, outcome.CodeNotSupported, "No %s belongs to the compartment of a %s.", t, p.o.Compartment.Type)
 			}
 			b.where = append(b.where, in)
+			if p.o.Compartment.Care != (Care{}) {
+				b.where = append(b.where, p.o.Compartment.Care.within(p, t, number))
+			}
 		}
 		p.branches = append(p.branches, b)
 	}

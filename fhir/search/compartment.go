@@ -4,13 +4,28 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
-// Compartment is what belongs to one resource
+// Compartment is what belongs to one resource, or to several
 // (https://hl7.org/fhir/R4/compartmentdefinition.html).
-type Compartment struct{ Type, ID string }
+type Compartment struct {
+	Type string
+	// ID is the resource's; with "" and no Group, the compartments of all
+	// resources of the type are meant.
+	ID string
+	// Group is the id of a Group; the compartments of its members are meant.
+	Group string
+	// Care, when set, leaves out what is dated outside of a period of care.
+	Care Care
+}
+
+// scope binds page tokens to the compartment.
+func (c *Compartment) scope() string {
+	return strings.Join([]string{"", c.Type, c.ID, c.Group, c.Care.Start, c.Care.End}, "\x00")
+}
 
 // several are the types of a search that names none in its URL.
 func (p *parser) several(params []Parameter) ([]string, error) {
@@ -46,7 +61,11 @@ func (p *parser) several(params []Parameter) ([]string, error) {
 	if len(types) == 0 {
 		return all, nil
 	}
-	return slices.DeleteFunc(types, func(t string) bool { return !slices.Contains(all, t) }), nil
+	inside := slices.DeleteFunc(slices.Clone(types), func(t string) bool { return !slices.Contains(all, t) })
+	if len(inside) == 0 {
+		return nil, outcome.BadRequest(outcome.CodeValue, "_type names no type that belongs to the compartment of a %s, as %s does not.", p.o.Compartment.Type, types[0])
+	}
+	return inside, nil
 }
 
 func (p *parser) noCompartment() error {
@@ -62,17 +81,50 @@ func (p *parser) inside(typ string, number uint16) (store.Clause, bool) {
 	if !ok {
 		return nil, false
 	}
-	ref := store.Ref{Type: c.Type, ID: c.ID}
 	var any store.Or
 	if typ == c.Type {
-		if sp, ok := d.SearchParameter(typ, "_id"); ok {
-			any = append(any, store.Exactly(formKey(number, sp.Number, formCode)+c.ID))
-		}
+		any = append(any, c.self(d, number))
 	}
 	for _, code := range definition.Params(typ) {
 		if sp, ok := d.SearchParameter(typ, code); ok && Supported(sp) {
-			any = append(any, store.Exactly(formKey(number, sp.Number, formReference)+ref.String()))
+			any = append(any, c.referredBy(d, formKey(number, sp.Number, formReference)))
 		}
 	}
 	return oneOf(any), len(any) > 0
+}
+
+// self selects the compartment's own resources.
+func (c *Compartment) self(d *conformance.Definitions, number uint16) store.Clause {
+	switch {
+	case c.Group != "":
+		return c.members(d)
+	case c.ID == "":
+		return exists(number)
+	}
+	sp, _ := d.SearchParameter(c.Type, "_id") // every type has it
+	return store.Exactly(formKey(number, sp.Number, formCode) + c.ID)
+}
+
+// referredBy selects what refers to the compartment's resources by keys with
+// a prefix.
+func (c *Compartment) referredBy(d *conformance.Definitions, prefix store.Key) store.Clause {
+	switch {
+	case c.Group != "":
+		number, _ := d.TypeNumber(c.Type)
+		return store.Refers{Prefix: prefix, Query: store.And{exists(number), c.members(d)}}
+	case c.ID == "":
+		return store.Prefix(prefix + c.Type + "/")
+	}
+	return store.Exactly(prefix + store.Ref{Type: c.Type, ID: c.ID}.String())
+}
+
+// members selects the members of the group.
+func (c *Compartment) members(d *conformance.Definitions) store.Clause {
+	number, _ := d.TypeNumber("Group")
+	member, _ := d.SearchParameter("Group", "member") // R4 has it
+	id, _ := d.SearchParameter("Group", "_id")
+	return store.ReferredBy{
+		Prefix: formKey(number, member.Number, formReference),
+		Query:  store.Exactly(formKey(number, id.Number, formCode) + c.Group),
+	}
 }

@@ -33,7 +33,7 @@ func FuzzParse(f *testing.F) {
 		o := testOptions()
 		o.Lenient = lenient
 		if len(query)%3 == 0 {
-			o.Compartment = &Compartment{"Patient", "x"}
+			o.Compartment = &Compartment{Type: "Patient", ID: "x"}
 		}
 		r, err := Parse(typ, params, o)
 		if err != nil {

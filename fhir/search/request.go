@@ -100,7 +100,7 @@ const maxRanges = 10_000
 func Parse(typ string, params []Parameter, o Options) (*Request, error) {
 	p := parser{o: o, r: &Request{Type: typ, page: 1, Count: o.DefaultCount, scope: o.Scope + "\x00" + typ}}
 	if o.Compartment != nil {
-		p.r.scope += "\x00" + o.Compartment.Type + "/" + o.Compartment.ID
+		p.r.scope += o.Compartment.scope()
 	}
 	if len(params) > maxParameters {
 		return nil, outcome.BadRequest(outcome.CodeTooCostly, "The search has more than %d parameters.", maxParameters)

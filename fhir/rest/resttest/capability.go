@@ -2,6 +2,7 @@ package resttest
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,9 +15,10 @@ type statement struct {
 	Format      []string
 	PatchFormat []string
 	Rest        []struct {
-		Interaction []struct{ Code string }
-		Compartment []string
-		Resource    []struct {
+		Documentation string
+		Interaction   []struct{ Code string }
+		Compartment   []string
+		Resource      []struct {
 			Type                                                            string
 			Interaction                                                     []struct{ Code string }
 			ConditionalCreate, ConditionalUpdate, UpdateCreate, ReadHistory bool
@@ -72,6 +74,7 @@ func capabilities(t *testing.T, open Open) {
 			t.Errorf("not claimed: %v", bodies)
 		}
 	})
+	t.Run("operations", func(t *testing.T) { s.In(t).operable(c) })
 	t.Run("modes", func(t *testing.T) {
 		s.In(t).Get("metadata?mode=full").Want(http.StatusOK)
 		s.In(t).Get("metadata?mode=terminology").WantOutcome(http.StatusBadRequest, "not-supported", "mode")
@@ -197,19 +200,53 @@ func (s *Server) interactive(c statement) {
 		}
 		s.Do("DELETE", typ+"?_id=x", "").Want(http.StatusNoContent)
 		s.Do("DELETE", typ+"/x", "").Want(http.StatusNoContent)
+	}
+	if !bytes.Contains([]byte(c.PatchFormat[0]), []byte("json-patch")) {
+		s.Errorf("patch formats: %v", c.PatchFormat)
+	}
+}
+
+// operable calls each operation of each type where HL7's definition, or the
+// server's own, has it.
+func (s *Server) operable(c statement) {
+	s.Helper()
+	called := map[string]int{}
+	for _, res := range c.Rest[0].Resource {
+		typ := res.Type
 		for _, op := range res.Operation {
+			called[op.Name]++
 			switch op.Name {
 			case "everything":
-				s.Put(body)
-				s.Get(typ + "/x/$everything").Bundle("searchset")
+				body := map[string]string{"Encounter": `,"status":"planned","class":{"code":"AMB"}`, "Group": `,"type":"person","actual":true`}[typ]
+				s.Put(`{"resourceType":"` + typ + `","id":"ops"` + body + `}`)
+				s.Get(typ + "/ops/$everything").Bundle("searchset")
+				s.Do("POST", typ+"/ops/$everything", "").Bundle("searchset")
+				if typ == "Patient" {
+					s.Get("Patient/$everything").Bundle("searchset")
+				}
+			case "lastn":
+				s.Get(typ + "/$lastn?patient=x&category=y").Bundle("searchset")
+			case "explain":
+				s.valid(s.Get(typ + "/$explain?_id=x").Want(http.StatusOK))
 			case "validate":
-				s.Do("POST", typ+"/$validate", body).WantOutcome(http.StatusOK, "informational")
+				if a := s.Do("POST", typ+"/$validate", `{"resourceType":"`+typ+`"}`).Want(http.StatusOK); !strings.Contains(string(a.Body), "OperationOutcome") {
+					s.Errorf("%s/$validate: %s", typ, a.Body)
+				}
 			default:
 				s.Errorf("%s claims $%s", typ, op.Name)
 			}
 		}
 	}
-	if !bytes.Contains([]byte(c.PatchFormat[0]), []byte("json-patch")) {
-		s.Errorf("patch formats: %v", c.PatchFormat)
+	want := map[string]int{"everything": 3, "lastn": 1, "validate": len(c.Rest[0].Resource)}
+	if s.Repository.Explains() {
+		want["explain"] = len(c.Rest[0].Resource)
+	}
+	if !maps.Equal(called, want) {
+		s.Errorf("operations: %v, want %v", called, want)
+	}
+	for _, word := range []string{"_filter", "_has", "$graphql", "_query", "_sort", "_total"} {
+		if !strings.Contains(c.Rest[0].Documentation, word) {
+			s.Errorf("the documentation does not tell of %s", word)
+		}
 	}
 }

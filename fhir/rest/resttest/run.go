@@ -23,6 +23,7 @@ func Run(t *testing.T, open Open) {
 		{"Large transactions", large},
 		{"Scopes", scopes},
 		{"Across types", acrossTypes},
+		{"Operations", searchOperations},
 		{"Capabilities", capabilities},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })

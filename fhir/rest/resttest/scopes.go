@@ -35,7 +35,11 @@ func scopes(t *testing.T, open Open) {
 		{"across types, :not", "?_type=Patient,Practitioner&_tag:not=t", "doc q", ""},
 		{"_type of the type itself", "Patient?_type=Patient", "p q", ""},
 		{"$everything", "Patient/p/$everything", "p e o1 o2 g", "doc"},
-		{"$everything of types", "Patient/p/$everything?_type=Observation", "o1 o2", "e p"},
+		{"$everything of types", "Patient/p/$everything?_type=Observation", "o1 o2", ""},
+		{"$everything of types, and what they refer to", "Patient/p/$everything?_type=Observation,Encounter,Practitioner&_type=Patient", "p e o1 o2", "doc"},
+		{"$everything of all patients", "Patient/$everything", "p q e o1 o2 o3 g", "doc"},
+		{"$everything of a group", "Group/g/$everything", "p e o1 o2 g", "doc"},
+		{"$everything of a group, of types", "Group/g/$everything?_type=Patient", "p", ""},
 		{"$everything since", "Patient/p/$everything?_since=2030-01-01T00:00:00Z", "", ""},
 		{"$everything of an encounter", "Encounter/e/$everything", "e o1", "p"},
 	} {
@@ -66,9 +70,14 @@ func scopes(t *testing.T, open Open) {
 		{"a compartment and no type", "Patient/p/things", http.StatusNotFound, "not-found"},
 		{"another _type", "Patient?_type=Observation", http.StatusBadRequest, "value"},
 		{"$everything of what is not there", "Patient/none/$everything", http.StatusNotFound, "not-found"},
-		{"$everything with dates", "Patient/p/$everything?start=2020", http.StatusBadRequest, "not-supported"},
+		{"$everything from no date", "Patient/p/$everything?start=yesterday", http.StatusBadRequest, "value"},
+		{"$everything since no time", "Patient/p/$everything?_since=now", http.StatusBadRequest, "value"},
+		{"$everything of an encounter has no dates", "Encounter/e/$everything?start=2020", http.StatusBadRequest, "not-supported"},
+		{"$everything of all encounters", "Encounter/$everything", http.StatusNotFound, "not-supported"},
+		{"$everything of all groups", "Group/$everything", http.StatusNotFound, "not-supported"},
+		{"$everything with a search parameter", "Patient/p/$everything?code=x", http.StatusBadRequest, "not-supported"},
+		{"$everything of a type that is not in the compartment", "Patient/p/$everything?_type=Location", http.StatusBadRequest, "value"},
 		{"$everything of another type", "Observation/o1/$everything", http.StatusNotFound, "not-supported"},
-		{"$everything of all", "Patient/$everything", http.StatusNotFound, "not-supported"},
 	} {
 		t.Run(c.rule, func(t *testing.T) { s.In(t).Get(c.query).WantOutcome(c.status, c.code) })
 	}

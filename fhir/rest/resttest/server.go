@@ -268,6 +268,14 @@ func (a *Answer) WantOutcome(status int, code string, words ...string) *Answer {
 	return a
 }
 
+// valid reports what is structurally wrong with a resource.
+func (s *Server) valid(a *Answer) {
+	s.Helper()
+	for _, issue := range conformance.ValidateStructure(a.Body) {
+		s.Errorf("%s: not valid at %s: %s", a.what, issue.Expression, issue.Diagnostics)
+	}
+}
+
 // Bundle is what tests look at in a Bundle.
 type Bundle struct {
 	ResourceType, Type string
