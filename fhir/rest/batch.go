@@ -87,6 +87,9 @@ func (e entry) path() string { return "Bundle.entry[" + strconv.Itoa(e.index) + 
 // batch does each entry by itself, in order. What is wrong with an entry is
 // that entry's alone; its resource is left to the interaction to check.
 func (a *API) batch(r *request, bundle rawjson.Node) error {
+	if err := a.allowed(r, Access{Interaction: "batch"}); err != nil {
+		return err
+	}
 	all, err := entries(bundle)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@
 //	router.go       which URL is which interaction
 //	request.go      what every interaction needs of a request
 //	format.go       which format it is answered in, and which it came in
+//	authorize.go    what an interaction is called when leave is asked for it
 //	instance.go     read, vread, create, update, delete
 //	conditional.go  the same by criteria
 //	patch.go        patch
@@ -39,6 +40,12 @@ type Options struct {
 	// Tenant finds the tenant of an organization's environment, or an error
 	// that becomes an OperationOutcome.
 	Tenant func(ctx context.Context, organization, environment string) (store.Tenant, error)
+	// Authorize says whether a request may do what it is about to do; an
+	// error, best an *outcome.Error of status 403, refuses it. It is asked for
+	// each request and for each entry of a batch or transaction, whose entries
+	// share the context of the request. A transaction of which an entry is
+	// refused is refused. Nil allows everything.
+	Authorize func(ctx context.Context, access Access) error
 	// PublicURL is the scheme and host under which clients reach the server,
 	// without a trailing slash; when "" it is taken from each request.
 	PublicURL string

@@ -68,11 +68,14 @@ type handler func(r *request) error
 func (a *API) serve(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := &request{Context: c, typ: c.Param("type"), id: c.Param("id"), sub: c.Param("sub")}
-		if err := a.prepare(r); err != nil {
-			a.fail(r, err)
-			return
+		err := a.prepare(r)
+		if err == nil {
+			err = a.authorize(r)
 		}
-		if err := h(r); err != nil {
+		if err == nil {
+			err = h(r)
+		}
+		if err != nil {
 			a.fail(r, err)
 		}
 	}

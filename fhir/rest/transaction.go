@@ -20,6 +20,9 @@ import (
 // changes something, in one commit, then what reads and sees that. What reads
 // is tried before the commit too, for an entry that fails fails them all.
 func (a *API) transaction(r *request, bundle rawjson.Node) error {
+	if err := a.allowed(r, Access{Interaction: "transaction"}); err != nil {
+		return err
+	}
 	for _, issue := range conformance.ValidateStructureOf(bundle) {
 		if issue.Severity == conformance.SeverityError || issue.Severity == conformance.SeverityFatal {
 			return repository.Invalid(conformance.ValidateStructureOf(bundle))
@@ -37,6 +40,9 @@ func (a *API) transaction(r *request, bundle rawjson.Node) error {
 		w, err := a.writeOf(r, e)
 		if err != nil {
 			return err
+		}
+		if err := a.allowed(r, Access{Interaction: byMethod[w.Method], Type: w.Ref.Type, ID: w.Ref.ID}); err != nil {
+			return e.refused(err)
 		}
 		writes = append(writes, w)
 	}
@@ -83,8 +89,13 @@ func (a *API) readable(r *request, e entry, writes []repository.Write) error {
 	if w.status < http.StatusBadRequest {
 		return nil
 	}
-	refused := *outcome.From(w.err)
-	refused.Cause, refused.Issues = w.err, slices.Clone(refused.Issues)
+	return e.refused(w.err)
+}
+
+// refused is an error about the entry as a whole.
+func (e entry) refused(err error) error {
+	refused := *outcome.From(err)
+	refused.Cause, refused.Issues = err, slices.Clone(refused.Issues)
 	for i := range refused.Issues {
 		refused.Issues[i].Expression = e.path()
 	}

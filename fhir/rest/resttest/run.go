@@ -21,6 +21,7 @@ func Run(t *testing.T, open Open) {
 		{"Batch", batches},
 		{"Transaction", transactions},
 		{"Large transactions", large},
+		{"Authorize", authorize},
 		{"Scopes", scopes},
 		{"Across types", acrossTypes},
 		{"Operations", searchOperations},

@@ -78,6 +78,12 @@ type Server struct {
 // Serve starts an API on a new store.
 func Serve(t testing.TB, open Open) *Server {
 	t.Helper()
+	return ServeWith(t, open, func(*rest.Options) {})
+}
+
+// ServeWith is Serve with further options.
+func ServeWith(t testing.TB, open Open, with func(o *rest.Options)) *Server {
+	t.Helper()
 	gin.SetMode(gin.TestMode)
 	s := &Server{TB: t, Clock: &Clock{now: Start}}
 	s.Store = open(t, s.Clock.Now)
@@ -92,10 +98,12 @@ func Serve(t testing.TB, open Open) *Server {
 		Pages:   search.PageTokens{Key: []byte("a key for tests only")},
 		BaseURL: func(t store.Tenant) string { return s.Origin + "/fhir/R4/" + string(t) },
 	})
-	api := rest.New(rest.Options{
+	o := rest.Options{
 		Repository: s.Repository, Tenant: tenantOf, MaxBody: MaxBody, Now: s.Clock.Now, NewID: sequence("bundle"),
 		Logger: slog.New(slog.DiscardHandler), Version: "test",
-	})
+	}
+	with(&o)
+	api := rest.New(o)
 	api.Register(engine)
 	api.RegisterMetadata(engine)
 	s.Base = s.Origin + "/fhir/R4/clinic/test"
