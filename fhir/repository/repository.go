@@ -6,7 +6,6 @@ package repository
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -256,36 +255,6 @@ func live(d store.Document, err error) (store.Document, error) {
 		return d, outcome.New(http.StatusGone, outcome.CodeDeleted, "The %s was deleted.", d.Ref.Type)
 	}
 	return d, err
-}
-
-// History returns a page of versions, newest first, and the token of the next
-// page. The history of a resource that never existed is ErrNotFound.
-func (r *Repository) History(ctx context.Context, t store.Tenant, q store.HistoryQuery, token string) (page store.HistoryPage, next string, err error) {
-	if q.Limit == 0 {
-		q.Limit = r.o.DefaultCount
-	}
-	q.Limit = min(q.Limit, r.o.MaxCount)
-	scope := []any{"history", t, q.Type, q.ID, q.Since}
-	if token != "" {
-		place, ok := r.o.Pages.Open(token, scope...)
-		if !ok || json.Unmarshal(place, &q.Before) != nil {
-			return page, "", outcome.BadRequest(outcome.CodeValue, "The page link does not belong to this history.")
-		}
-	}
-	if page, err = r.o.Store.History(ctx, t, q); err != nil {
-		return page, "", err
-	}
-	if q.ID != "" && len(page.Versions) == 0 {
-		// None since then, or none ever?
-		if _, err = r.o.Store.Get(ctx, t, store.Ref{Type: q.Type, ID: q.ID}); err != nil {
-			return page, "", err
-		}
-	}
-	if page.Next != (store.HistoryCursor{}) {
-		place, _ := json.Marshal(page.Next) // two numbers: cannot fail
-		next = r.o.Pages.Seal(place, scope...)
-	}
-	return page, next, nil
 }
 
 // GetMany reads current versions by name, deleted ones included.
