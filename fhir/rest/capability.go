@@ -59,6 +59,14 @@ type capabilityOperation struct {
 	Definition string `json:"definition"`
 }
 
+// resourceOperations are HL7's operations on any resource.
+var resourceOperations = []capabilityOperation{
+	{"meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta"},
+	{"meta-add", "http://hl7.org/fhir/OperationDefinition/Resource-meta-add"},
+	{"meta-delete", "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete"},
+	{"validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate"},
+}
+
 // metadata: R4 http, capabilities. It is made from what the code goes by: the
 // interactions that are routed and the parameters that are indexed.
 func (a *API) metadata(r *request) error {
@@ -108,6 +116,7 @@ func (a *API) metadata(r *request) error {
 			"documentation": documentation,
 			"resource":      resources,
 			"interaction":   systemInteractions,
+			"operation":     resourceOperations[:1], // $meta
 			"compartment":   compartments(d),
 		}},
 	}
@@ -123,7 +132,7 @@ func (a *API) metadata(r *request) error {
 
 func (a *API) operationsOf(r *request, typ string) []capabilityOperation {
 	var all []capabilityOperation
-	all = append(all, capabilityOperation{"validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate"})
+	all = append(all, resourceOperations...)
 	for _, op := range operations {
 		switch {
 		case op.typ != "" && op.typ != typ, op.name == "explain" && !a.o.Repository.Explains():

@@ -13,6 +13,7 @@
 //	everything.go   $everything
 //	lastn.go        $lastn
 //	explain.go      $explain
+//	meta.go         $meta, $meta-add, $meta-delete
 //	operation.go    other operations
 //	batch.go        batch, transaction
 //	capability.go   the CapabilityStatement

@@ -43,6 +43,13 @@ func (a *API) routes(e gin.IRoutes, base string) {
 	on(http.MethodPost, a.bundle, root...)
 	on(http.MethodGet, a.history, "/_history", "/:type/_history", "/:type/:id/_history")
 
+	metas := []string{"/$meta", "/:type/$meta", "/:type/:id/$meta", "/:type/:id/_history/:version/$meta"}
+	on(http.MethodGet, a.meta, metas...)
+	on(http.MethodPost, a.meta, metas...)
+	on(http.MethodPost, a.metaAdd, "/:type/:id/$meta-add")
+	on(http.MethodPost, a.metaDelete, "/:type/:id/$meta-delete")
+	on(http.MethodPost, a.metaOfVersion, "/:type/:id/_history/:version/$meta-add", "/:type/:id/_history/:version/$meta-delete")
+
 	on(http.MethodGet, a.search, "/:type")
 	on(http.MethodPost, a.create, "/:type")
 	on(http.MethodPut, a.updateWhere, "/:type")

@@ -70,6 +70,8 @@ func authorize(t *testing.T, open Open) {
 		{"GET", "Patient/p/*", "", "search-system in Patient/p"},
 		{"POST", "Patient/p/Observation/_search", "", "search-type Observation in Patient/p"},
 		{"GET", "Patient/p/$everything", "", "operation Patient p $everything"},
+		{"GET", "Patient/p/_history/1/$meta", "", "operation Patient p $meta"},
+		{"GET", "$meta", "", "operation $meta"},
 		{"POST", "Patient/$validate", p, "operation Patient $validate"},
 		{"POST", "Patient", p, "create Patient"},
 		{"PUT", "Patient/p", p, "update Patient p"},

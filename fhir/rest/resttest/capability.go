@@ -17,6 +17,7 @@ type statement struct {
 	Rest        []struct {
 		Documentation string
 		Interaction   []struct{ Code string }
+		Operation     []struct{ Name string }
 		Compartment   []string
 		Resource      []struct {
 			Type                                                            string
@@ -100,6 +101,12 @@ func (s *Server) system(c statement) {
 	}
 	if len(tries) > 0 {
 		s.Errorf("not claimed: %v", tries)
+	}
+	for _, op := range c.Rest[0].Operation {
+		s.Get("$" + op.Name).Want(http.StatusOK)
+	}
+	if len(c.Rest[0].Operation) == 0 {
+		s.Errorf("no operations of the system")
 	}
 	for _, url := range c.Rest[0].Compartment {
 		typ := url[strings.LastIndexByte(url, '/')+1:]
@@ -228,6 +235,11 @@ func (s *Server) operable(c statement) {
 				s.Get(typ + "/$lastn?patient=x&category=y").Bundle("searchset")
 			case "explain":
 				s.valid(s.Get(typ + "/$explain?_id=x").Want(http.StatusOK))
+			case "meta":
+				s.Get(typ + "/$meta").Want(http.StatusOK)
+				s.Get(typ+"/nobody/$meta").WantOutcome(http.StatusNotFound, "not-found")
+			case "meta-add", "meta-delete":
+				s.Do("POST", typ+"/nobody/$"+op.Name, metaParameters(`{"tag":[{"code":"x"}]}`)).WantOutcome(http.StatusNotFound, "not-found")
 			case "validate":
 				if a := s.Do("POST", typ+"/$validate", `{"resourceType":"`+typ+`"}`).Want(http.StatusOK); !strings.Contains(string(a.Body), "OperationOutcome") {
 					s.Errorf("%s/$validate: %s", typ, a.Body)
@@ -237,7 +249,10 @@ func (s *Server) operable(c statement) {
 			}
 		}
 	}
-	want := map[string]int{"everything": 3, "lastn": 1, "validate": len(c.Rest[0].Resource)}
+	want := map[string]int{"everything": 3, "lastn": 1}
+	for _, name := range []string{"meta", "meta-add", "meta-delete", "validate"} {
+		want[name] = len(c.Rest[0].Resource)
+	}
 	if s.Repository.Explains() {
 		want["explain"] = len(c.Rest[0].Resource)
 	}

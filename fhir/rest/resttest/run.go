@@ -22,6 +22,7 @@ func Run(t *testing.T, open Open) {
 		{"Transaction", transactions},
 		{"Large transactions", large},
 		{"Authorize", authorize},
+		{"Meta", metas},
 		{"Scopes", scopes},
 		{"Across types", acrossTypes},
 		{"Operations", searchOperations},
