@@ -103,3 +103,65 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+// FuzzItemKeys: items lie in the order of tenant, kind, key, id, and each is
+// read back from its place.
+func FuzzItemKeys(f *testing.F) {
+	f.Add("queue", "a", "1", "queue", "a\x00", "1")
+	f.Add("k", "", "\x01", "k", "\x00", "\xff")
+	f.Add("k", "\x00\x01", "x", "k\x01", "\xff", "x")
+	f.Fuzz(func(t *testing.T, kind, key, id, kind2, key2, id2 string) {
+		if store.CheckItem(kind, id, nil) != nil || store.CheckItem(kind2, id2, nil) != nil {
+			t.Skip()
+		}
+		x, y := itemIndexKey(1, kind, key, id), itemIndexKey(1, kind2, key2, id2)
+		want := cmp.Or(strings.Compare(kind, kind2), strings.Compare(key, key2), strings.Compare(id, id2))
+		if got := bytes.Compare(x, y); got != want {
+			t.Errorf("(%q %q %q) and (%q %q %q): order %d, stored %d", kind, key, id, kind2, key2, id2, want, got)
+		}
+		if bytes.HasPrefix(itemIndexKey(2, kind, key, id), prefix(spaceItemKey, 1)) {
+			t.Error("a key of another tenant")
+		}
+		got, err := cutItemKey(x[len(itemPrefix(spaceItemKey, 1, kind)):])
+		if err != nil || string(got) != id {
+			t.Errorf("%q is read back as %q, %v", id, got, err)
+		}
+		if same := bytes.Equal(itemKey(1, kind, id), itemKey(1, kind2, id2)); same != (kind == kind2 && id == id2) {
+			t.Errorf("(%q %q) and (%q %q) in one place: %v", kind, id, kind2, id2, same)
+		}
+	})
+}
+
+// FuzzKeySet: a set answers as the sorted keys do, in whatever order it is
+// asked.
+func FuzzKeySet(f *testing.F) {
+	f.Add("a", "ab", "abc", "b", "", "ab", "abd", []byte{2, 0, 1})
+	f.Add("a\x00", "a", "a\x00\x00", "\xff", "\xff\xff", "a", "a\x00", []byte{3, 3, 0, 1, 2})
+	f.Add("x=1", "x=10", "x=2", "y=1", "y", "x=1", "x=1\x00", []byte{0, 3, 2})
+	f.Fuzz(func(t *testing.T, a, b, c, d, e, from, to string, order []byte) {
+		keys := store.SortKeys([]store.Key{a, b, c, d, e})
+		var set keySet
+		if err := set.load(1, encodeKeySet(keys)); err != nil || set.len() != len(keys) {
+			t.Fatalf("%q: %d keys, %v", keys, set.len(), err)
+		}
+		for _, o := range order {
+			if i := int(o) % len(keys); string(set.at(i)) != keys[i] {
+				t.Errorf("key %d of %q is %q", i, keys, set.at(i))
+			}
+		}
+		for _, r := range []store.Range{{From: from, To: to}, store.Exactly(from), store.Prefix(from), {From: a, To: to}, store.Exactly(b), {From: from, To: c}} {
+			want, in := store.FirstKey(keys, r)
+			got, ok := set.first(r)
+			if ok != in || string(got) != want || set.has(r) != in {
+				t.Errorf("first of %q in %q: %q %v, want %q %v", keys, r, got, ok, want, in)
+			}
+			want, in = store.LastKey(keys, r)
+			if r.From >= r.To { // nothing lies in it; LastKey is not asked that
+				want, in = "", false
+			}
+			if got, ok = set.last(r); ok != in || string(got) != want {
+				t.Errorf("last of %q in %q: %q %v, want %q %v", keys, r, got, ok, want, in)
+			}
+		}
+	})
+}

@@ -15,12 +15,14 @@ func options(o Options, cache *pebble.Cache) *pebble.Options {
 		// A resource is 1.3 KiB of JSON and some 35 index keys: 3.5 KiB of a
 		// memtable. Half of what a commit costs is finding the place of each
 		// key there, which is slower in a larger one, for more misses of the
-		// processor's cache; a smaller one makes more to compact.
-		MemTableSize: 32 << 20,
-		// So many flushes are merged at once: each makes all of the index that
-		// it meets in the next level be written again.
+		// processor's cache. But index keys of new resources lie all over the
+		// index, so that each merge writes all of it again: what is merged at
+		// once must be much. With a million resources, memtables of 32 MiB and
+		// the usual 64 MiB of LBaseMaxBytes take twice the compaction.
+		MemTableSize:          64 << 20,
 		L0CompactionThreshold: 8,
 		L0StopWritesThreshold: 24,
+		LBaseMaxBytes:         256 << 20,
 		// Flushed files are compressed little, since they are soon written
 		// again; the last level, which has nine tenths of the data, with zstd.
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
