@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/fhirfacade/fhirfacade/fhir/terminology"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -116,6 +117,12 @@ func From(err error) *Error {
 	switch {
 	case errors.As(err, &e):
 		return e
+	case errors.Is(err, terminology.ErrNotHeld):
+		return terminologyError(err, http.StatusNotFound, CodeNotFound)
+	case errors.Is(err, terminology.ErrTooCostly):
+		return terminologyError(err, http.StatusUnprocessableEntity, CodeTooCostly)
+	case errors.Is(err, terminology.ErrInvalid):
+		return terminologyError(err, http.StatusUnprocessableEntity, CodeInvalid)
 	case errors.Is(err, store.ErrNotFound):
 		return with(err, New(http.StatusNotFound, CodeNotFound, "There is no such resource."))
 	case errors.Is(err, store.ErrConflict):
@@ -130,6 +137,15 @@ func From(err error) *Error {
 		return with(err, New(http.StatusServiceUnavailable, CodeTransient, "The server cannot reach its storage now. Try again later."))
 	}
 	return with(err, New(http.StatusInternalServerError, CodeException, "The server failed to answer. Its log has the reason."))
+}
+
+// terminologyError takes over the text, which names canonical URLs and rules.
+func terminologyError(err error, status int, code Code) *Error {
+	var t *terminology.Error
+	if !errors.As(err, &t) {
+		return with(err, New(status, code, "The terminology that this needs cannot be used."))
+	}
+	return with(err, New(status, code, "%s", t.Text))
 }
 
 func with(cause error, e *Error) *Error {

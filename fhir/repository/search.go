@@ -42,7 +42,7 @@ func (r *Repository) SearchIn(ctx context.Context, t store.Tenant, in Scope, par
 }
 
 // Parse understands a search without running it. Some values are looked up
-// for that: positions at the edge of what near asks for.
+// for that: positions at the edge of what near asks for, codes of value sets.
 func (r *Repository) Parse(ctx context.Context, t store.Tenant, in Scope, params []search.Parameter) (*search.Request, error) {
 	o, view, err := r.searchOptions(ctx, t)
 	if err != nil {
@@ -190,8 +190,9 @@ func (r *Repository) searchOptions(ctx context.Context, t store.Tenant) (search.
 	return search.Options{
 		Base: base, Now: r.o.Now(), Pages: r.o.Pages, Scope: string(t),
 		DefaultCount: r.o.DefaultCount, MaxCount: r.o.MaxCount,
-		Matching: func(where store.Clause, limit int) ([]store.Document, error) { return r.Matching(ctx, t, where, limit) },
-		Unready:  func(typ, code string) string { return r.o.Parameters.Unready(ctx, t, view, typ, code) },
+		Terminology: vocabulary{ctx, r.Terminology(t)},
+		Matching:    func(where store.Clause, limit int) ([]store.Document, error) { return r.Matching(ctx, t, where, limit) },
+		Unready:     func(typ, code string) string { return r.o.Parameters.Unready(ctx, t, view, typ, code) },
 	}, view, nil
 }
 

@@ -61,7 +61,7 @@ func (p *parser) criterion(typ string, number uint16, name, value string) (store
 		}
 		any = append(any, c)
 	}
-	if modifier == "not" {
+	if modifier == "not" || modifier == "not-in" {
 		return store.Not{Clause: oneOf(any)}, nil
 	}
 	return oneOf(any), nil

@@ -57,10 +57,17 @@
 // # What is refused
 //
 // Everything that is not understood is a 400 that names it: unknown parameters,
-// modifiers (:in, :not-in, and on tokens :above and :below need terminology),
-// phonetic, _text, _content, _query, _contained. Only unknown and
+// modifiers, phonetic, _text, _content, _query, _contained. Only unknown and
 // unsupported parameters may be left out by Prefer: handling=lenient; a
 // modifier changes what is found and is refused in any case.
+//
+// # Terminology
+//
+// :in and :not-in ask for the codes of a value set, :above and :below on tokens
+// for those of a code system's hierarchy; both are looked up when the search is
+// parsed and become one key each, at most 10,000. A value set or code system
+// that the tenant does not hold is a 404, one that cannot be expanded a 422;
+// both name it.
 //
 // # What is approximate
 //

@@ -50,3 +50,13 @@ func (x *Index) Identifiers(typ string, identifiers []Identifier) store.Clause {
 	}
 	return any
 }
+
+// Canonical selects the resources of a type that have a canonical URL.
+func (x *Index) Canonical(typ, url string) store.Clause {
+	number, ok := x.definitions.TypeNumber(typ)
+	sp, known := x.definitions.SearchParameter(typ, "url")
+	if !ok || !known {
+		return store.Or{}
+	}
+	return store.Exactly(formKey(number, sp.Number, formURL) + bounded(url))
+}

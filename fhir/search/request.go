@@ -32,6 +32,9 @@ type Options struct {
 	// Matching reads at most limit resources that a clause selects; near
 	// measures with it. Without it near is refused.
 	Matching func(where store.Clause, limit int) ([]store.Document, error)
+	// Terminology answers :in, :not-in, :above and :below on tokens; without it
+	// they are refused.
+	Terminology Terminology
 	// Unready, when set, says why a parameter that Base.Definitions does not
 	// have cannot be searched by yet; "" when it is simply not known.
 	Unready func(typ, code string) string

@@ -19,6 +19,10 @@ func (f field) token(value string) (store.Clause, error) {
 	}
 	switch f.modifier {
 	case "", "not":
+	case "in", "not-in":
+		return f.inValueSet(value)
+	case "above", "below":
+		return f.related(value)
 	case "text":
 		return f.start(formText, unescape(value))
 	case "of-type":
@@ -58,6 +62,9 @@ func (f field) reference(value string) (store.Clause, error) {
 	if f.modifier == "identifier" {
 		return f.identifier(value)
 	}
+	if f.modifier == "below" {
+		return f.versionsBelow(value)
+	}
 	targets := f.p.targets(f.sp)
 	if f.modifier != "" {
 		if !slices.Contains(targets, f.modifier) {
@@ -89,6 +96,22 @@ func (f field) reference(value string) (store.Clause, error) {
 		return store.Exactly(f.key(formURL) + bounded(v)), nil
 	}
 	return nil, f.wrong("a reference is an id, Type/id or an absolute URL")
+}
+
+// versionsBelow: R4 search, references and versions: :below of a canonical with
+// a version finds those of the version and of what it begins: 1 has 1.0 and
+// 1-draft, and not 10.
+func (f field) versionsBelow(value string) (store.Clause, error) {
+	v := unescape(value)
+	canonical, version, versioned := strings.Cut(v, "|")
+	if u, err := url.Parse(canonical); err != nil || !u.IsAbs() || versioned && version == "" || len(v) >= maxText || f.p.onlyReferences(f.sp) {
+		return nil, f.wrong(":below takes a canonical, url or url|version, on elements that are one")
+	}
+	any := store.Or{store.Exactly(f.key(formURL) + v)}
+	if versioned {
+		any = append(any, store.Prefix(f.key(formURL)+v+"."), store.Prefix(f.key(formURL)+v+"-"))
+	}
+	return any, nil
 }
 
 // identifier: R4 search, :identifier: what a Reference says of its target by

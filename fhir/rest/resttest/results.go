@@ -148,5 +148,5 @@ func lenient(s *Server) {
 	// Only what is unknown may be ignored: neither a wrong value nor a
 	// modifier, which would change what is found.
 	s.Get("Patient?birthdate=x", "Prefer", "handling=lenient").WantOutcome(http.StatusBadRequest, "value")
-	s.Get("Patient?gender:in=x", "Prefer", "handling=lenient").WantOutcome(http.StatusBadRequest, "not-supported", ":in")
+	s.Get("Patient?gender:sounds=x", "Prefer", "handling=lenient").WantOutcome(http.StatusBadRequest, "not-supported", ":sounds")
 }

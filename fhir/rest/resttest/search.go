@@ -2,6 +2,7 @@ package resttest
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -15,18 +16,27 @@ type refused struct {
 	words             []string
 }
 
+// unheld is a query that needs terminology which is not there or no good: its
+// status, and the canonical that the answer names.
+type unheld struct {
+	rule, query string
+	status      int
+	word        string
+}
+
 // subject is one section of the search page.
 type subject struct {
 	name      string
 	resources []string
 	found     []found
 	refused   []refused
+	unheld    []unheld
 }
 
 func searches(t *testing.T, open Open) {
 	s := Serve(t, open)
 	for _, sub := range []subject{
-		texts, tokens, references, dates, dateSets, numbers, quantities, units, spans, uris, composites, coordinates, places,
+		texts, tokens, references, dates, dateSets, numbers, quantities, units, spans, uris, composites, coordinates, places, vocabularies,
 		combinations, chains, reverseChains, missing,
 		filters,
 	} {
@@ -38,6 +48,14 @@ func searches(t *testing.T, open Open) {
 					s := s.In(t)
 					if got := s.Search(c.query); got != c.ids {
 						t.Errorf("GET %s finds %q, want %q", c.query, got, c.ids)
+					}
+				})
+			}
+			for _, c := range sub.unheld {
+				t.Run(c.rule, func(t *testing.T) {
+					a := s.In(t).Get(c.query).Want(c.status)
+					if !strings.Contains(string(a.Body), c.word) || !strings.Contains(string(a.Body), `"OperationOutcome"`) {
+						t.Errorf("the answer does not name %s: %s", c.word, a.Body)
 					}
 				})
 			}

@@ -108,10 +108,6 @@ var tokens = subject{
 		{"_security", "Condition?_security=|R", "f"},
 	},
 	refused: []refused{
-		{":in", "Condition?code:in=http://x", "not-supported", []string{":in", "code"}},
-		{":not-in", "Condition?code:not-in=http://x", "not-supported", []string{":not-in"}},
-		{":above", "Condition?code:above=x", "not-supported", []string{":above"}},
-		{":below", "Condition?code:below=x", "not-supported", []string{":below"}},
 		{"three parts", "Condition?code=a|b|c", "value", []string{"code"}},
 		{"neither part", "Condition?code=|", "value", []string{"code"}},
 		{":of-type with two parts", "Patient?identifier:of-type=MR|1", "value", []string{"of-type"}},
