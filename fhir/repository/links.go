@@ -119,46 +119,11 @@ func (l *linker) set(n rawjson.Node, f func(string) (string, error)) {
 }
 
 func (l *linker) reference(ref string) (string, error) {
-	if to, ok := l.links[ref]; ok {
+	if to, ok := l.link(ref); ok {
 		return to, nil
-	}
-	if l.base != "" {
-		if to, ok := l.links[l.base+ref]; ok {
-			return to, nil
-		}
 	}
 	if typ, _, ok := strings.Cut(ref, "?"); ok && l.definitions.IsResourceType(typ) {
 		return l.search(ref)
 	}
 	return ref, nil
-}
-
-// narrative rewrites the href and src attributes of XHTML.
-func (l *linker) narrative(div string) (string, error) {
-	for _, attribute := range [2]string{`href="`, `src="`} {
-		var b strings.Builder
-		rest := div
-		for {
-			i := strings.Index(rest, attribute)
-			if i < 0 {
-				break
-			}
-			i += len(attribute)
-			b.WriteString(rest[:i])
-			rest = rest[i:]
-			end := strings.IndexByte(rest, '"')
-			if end < 0 {
-				break
-			}
-			if to, ok := l.links[rest[:end]]; ok {
-				b.WriteString(to)
-			} else {
-				b.WriteString(rest[:end])
-			}
-			rest = rest[end:]
-		}
-		b.WriteString(rest)
-		div = b.String()
-	}
-	return div, nil
 }

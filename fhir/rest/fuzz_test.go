@@ -1,12 +1,14 @@
 package rest_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
+	"github.com/fhirfacade/fhirfacade/fhir/fhirxml"
 	"github.com/fhirfacade/fhirfacade/fhir/rest/resttest"
 )
 
@@ -31,6 +33,14 @@ func FuzzRequest(f *testing.F) {
 	f.Add("POST", "Patient", `{"resourceType":"Patient"}`, "If-None-Exist", "name=a")
 	f.Add("GET", "Patient?x=y", "", "Prefer", "handling=lenient;return=minimal")
 	f.Add("GET", "metadata", "", "Accept", "a/b;q=0,*/*")
+	f.Add("GET", "Patient/p", "", "Accept", "application/fhir+xml;q=0.5, text/xml")
+	f.Add("GET", "Patient?_format=xml&_pretty=true", "", "", "")
+	f.Add("GET", "_history?_at=2026-03&_count=1", "", "", "")
+	f.Add("GET", "Patient/p/_history/1/$meta", "", "", "")
+	f.Add("POST", "Patient/p/$meta-add", `{"resourceType":"Parameters","parameter":[{"name":"meta","valueMeta":{"tag":[{"code":"x"}]}}]}`, "", "")
+	f.Add("POST", "Patient", `<Patient xmlns="http://hl7.org/fhir"><active value="true"/></Patient>`, "Content-Type", "application/fhir+xml")
+	f.Add("POST", "", `<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/><entry><request><method value="GET"/><url value="Patient/p"/></request></entry></Bundle>`, "Content-Type", "text/xml")
+	f.Add("PATCH", "Patient/p", `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"delete"},{"name":"path","valueString":"Patient.name[0]"}]}]}`, "Content-Type", "application/fhir+json")
 	s := resttest.Serve(f, open)
 	s.Put(`{"resourceType":"Patient","id":"p","name":[{"family":"a"}]}`)
 	f.Fuzz(func(t *testing.T, method, path, body, header, value string) {
@@ -53,7 +63,16 @@ func FuzzRequest(f *testing.F) {
 		switch {
 		case w.Code >= 500:
 			t.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
-		case w.Code >= 400 && strings.HasPrefix(w.Header().Get("Content-Type"), "application/fhir+json"):
+		case w.Code >= 400:
+			if strings.Contains(w.Header().Get("Content-Type"), "xml") {
+				json, err := fhirxml.AppendJSON(nil, w.Body.Bytes())
+				if err != nil {
+					t.Fatalf("%s %s: %v in %s", method, path, err, w.Body)
+				}
+				w.Body = bytes.NewBuffer(json)
+			} else if !strings.Contains(w.Header().Get("Content-Type"), "json") {
+				return // the router's own
+			}
 			if issues := conformance.ValidateStructure(w.Body.Bytes()); len(issues) > 0 || !strings.Contains(w.Body.String(), `"OperationOutcome"`) {
 				t.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
 			}

@@ -15,6 +15,7 @@ func Run(t *testing.T, open Open) {
 		{"Results", results},
 		{"Paging", paging},
 		{"Bounds", bounds},
+		{"BadInput", badInput},
 		{"Conditionals", conditionals},
 		{"Patch", patches},
 		{"FHIRPathPatch", fhirPathPatches},
