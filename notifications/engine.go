@@ -46,6 +46,8 @@ type Engine struct {
 
 	mu     sync.Mutex // of the maps; only Run changes them
 	queues map[queueID]*running
+	// ending are queues that were told to stop and have not ended.
+	ending map[*running]store.Tenant
 	tails  map[store.Tenant]*following
 }
 
@@ -91,7 +93,7 @@ func NewEngine(o Options) *Engine {
 	if o.Meter == nil {
 		o.Meter = noMeter{}
 	}
-	return &Engine{o: o, queues: map[queueID]*running{}, tails: map[store.Tenant]*following{}}
+	return &Engine{o: o, queues: map[queueID]*running{}, ending: map[*running]store.Tenant{}, tails: map[store.Tenant]*following{}}
 }
 
 // Run keeps a queue running for every active subscription until ctx ends, and
@@ -179,6 +181,7 @@ func (e *Engine) apply(ctx context.Context, wanted map[queueID]plan) {
 		}
 		r.stop()
 		stopped = append(stopped, r)
+		e.ending[r] = id.tenant
 		delete(e.queues, id)
 	}
 	e.mu.Unlock()
@@ -186,6 +189,9 @@ func (e *Engine) apply(ctx context.Context, wanted map[queueID]plan) {
 	// the same time, and before their successors begin.
 	for _, r := range stopped {
 		<-r.done
+		e.mu.Lock()
+		delete(e.ending, r)
+		e.mu.Unlock()
 	}
 	for id, w := range wanted {
 		needed[id.tenant] = true
@@ -234,6 +240,33 @@ func (e *Engine) follow(ctx context.Context, t store.Tenant) *tail {
 	e.tails[t] = f
 	return f.tail
 }
+
+// Quiet waits until no queue of a tenant runs here: its subscriptions have been
+// deleted.
+func (e *Engine) Quiet(ctx context.Context, t store.Tenant) error {
+	for {
+		e.mu.Lock()
+		runs := false
+		for id := range e.queues {
+			runs = runs || id.tenant == t
+		}
+		for _, of := range e.ending {
+			runs = runs || of == t
+		}
+		e.mu.Unlock()
+		if !runs {
+			return nil
+		}
+		select {
+		case <-e.o.After(quietLook):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// quietLook is how often Quiet looks.
+const quietLook = 20 * time.Millisecond
 
 // RetryNow makes a queue that waits for its next attempt try at once. It
 // reports whether this instance has the queue.

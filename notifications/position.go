@@ -80,6 +80,12 @@ func (r *Registry) Replay(ctx context.Context, t store.Tenant, id string, from i
 	if from < 1 {
 		return 0, &FieldError{"from", "must be the number of a log entry, from 1"}
 	}
+	switch floor, err := logFloor(ctx, r.items, t); {
+	case err != nil:
+		return 0, err
+	case from < floor:
+		return 0, &FieldError{"from", fmt.Sprintf("is before the first entry that the log still has, %d", floor)}
+	}
 	if _, err := r.Subscription(ctx, t, id); err != nil {
 		return 0, err
 	}
@@ -105,15 +111,19 @@ func SeqAt(ctx context.Context, log store.Log, t store.Tenant, at time.Time) (in
 	if err != nil {
 		return 0, err
 	}
+	floor, err := logFloor(ctx, log, t)
+	if err != nil {
+		return 0, err
+	}
 	var failed error
 	// Entry times never decrease along the log.
-	n := sort.Search(int(head), func(i int) bool {
+	n := sort.Search(int(max(0, head-floor+1)), func(i int) bool {
 		if failed != nil {
 			return true
 		}
-		entries, err := log.ReadLog(ctx, t, int64(i), 1)
+		entries, err := log.ReadLog(ctx, t, floor-1+int64(i), 1)
 		if err == nil && len(entries) == 0 {
-			err = fmt.Errorf("log entry %d: %w", i+1, store.ErrNotFound)
+			err = fmt.Errorf("log entry %d: %w", floor+int64(i), store.ErrNotFound)
 		}
 		if err != nil {
 			failed = err
@@ -121,7 +131,45 @@ func SeqAt(ctx context.Context, log store.Log, t store.Tenant, at time.Time) (in
 		}
 		return !entries[0].Time.Before(at)
 	})
-	return int64(n) + 1, failed
+	return floor + int64(n), failed
+}
+
+// logFloor is the first entry that a tenant's log still has.
+func logFloor(ctx context.Context, engine any, t store.Tenant) (int64, error) {
+	trimmer, ok := engine.(store.LogTrimmer)
+	if !ok {
+		return 1, nil
+	}
+	return trimmer.LogFloor(ctx, t)
+}
+
+// Standing is how far a subscription's position, as it is written, has come.
+type Standing struct {
+	Subscription string
+	Status       State
+	// Seq is the last log entry that is done with.
+	Seq int64
+}
+
+// Standings are the positions of a tenant's subscriptions: none of them reads
+// the log before its own.
+func (r *Registry) Standings(ctx context.Context, t store.Tenant) ([]Standing, error) {
+	subs, err := r.Subscriptions(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Standing, 0, len(subs))
+	for _, s := range subs {
+		p, err := get[Position](ctx, r.items, t, kindPosition, s.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // being made, or deleted
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Standing{s.ID, s.Status, p.Seq})
+	}
+	return all, nil
 }
 
 // Skip gives up on a transmission that stands in the way of those behind it:

@@ -107,8 +107,12 @@ func (t *tail) rest(ctx context.Context) bool {
 // starts are mostly no further behind than that.
 func (t *tail) begin(ctx context.Context) bool {
 	head, err := t.log.Head(ctx, t.tenant)
+	floor := int64(1)
+	if err == nil {
+		floor, err = logFloor(ctx, t.log, t.tenant)
+	}
 	var entries []logged
-	for at := max(0, head-window); err == nil && at < head; {
+	for at := max(0, head-window, floor-1); err == nil && at < head; {
 		var read []store.Entry
 		if read, err = t.log.ReadLog(ctx, t.tenant, at, window/4); err != nil || len(read) == 0 {
 			break

@@ -11,8 +11,8 @@ import (
 	"github.com/fhirfacade/fhirfacade/store/pebble"
 )
 
-// operate runs the program and returns what it said.
-func operate(t *testing.T, args ...string) (string, error) {
+// command runs the program and returns what it said.
+func command(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.Command(built(t), args...)
 	cmd.Env = environment()
@@ -52,7 +52,7 @@ func TestBackupAndRestore(t *testing.T) {
 		{[]string{"restore", "--data", restored, backup}, "Restored to " + restored},
 		{[]string{"check", "--data", restored}, "0 findings"},
 	} {
-		if out, err := operate(t, step.args...); err != nil || !strings.Contains(out, step.want) {
+		if out, err := command(t, step.args...); err != nil || !strings.Contains(out, step.want) {
 			t.Fatalf("fhirfacade %v: %v\n%s", step.args, err, out)
 		}
 	}
@@ -78,7 +78,7 @@ func TestBackupAndRestore(t *testing.T) {
 		"check of what is no folder": {[]string{"check", "--data", filepath.Join(dir, "none")}, "there is no store in"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := operate(t, refused.args...)
+			out, err := command(t, refused.args...)
 			if err == nil || !strings.Contains(out, refused.want) || strings.Count(out, "\n") > 2 || strings.Contains(out, "goroutine") {
 				t.Errorf("fhirfacade %v: %v\n%s", refused.args, err, out)
 			}
@@ -96,7 +96,7 @@ func TestRestoreChecks(t *testing.T) {
 	dir := t.TempDir()
 	data, backup := filepath.Join(dir, "data"), filepath.Join(dir, "backup")
 	fill(t, data)
-	if out, err := operate(t, "backup", "--data", data, backup); err != nil {
+	if out, err := command(t, "backup", "--data", data, backup); err != nil {
 		t.Fatal(err, out)
 	}
 	tables, err := filepath.Glob(filepath.Join(backup, "*.sst"))
@@ -107,7 +107,7 @@ func TestRestoreChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	restored := filepath.Join(dir, "restored")
-	if out, err := operate(t, "restore", "--data", restored, backup); err == nil || strings.Contains(out, "goroutine") {
+	if out, err := command(t, "restore", "--data", restored, backup); err == nil || strings.Contains(out, "goroutine") {
 		t.Errorf("restored a damaged backup: %s", out)
 	}
 	if _, err := os.Stat(restored); err == nil {

@@ -17,6 +17,7 @@ type serveCommand struct {
 	Sandbox         bool   `help:"Try it on one machine: no credentials, loopback only, an organization named sandbox." env:"FHIRFACADE_SANDBOX"`
 	AdminToken      string `help:"The administrator's bearer token; required without --sandbox." env:"FHIRFACADE_ADMIN_TOKEN" placeholder:"TOKEN"`
 	PublicURL       string `name:"public-url" help:"Scheme and host under which clients reach the server." env:"FHIRFACADE_PUBLIC_URL" placeholder:"URL"`
+	LogRetention    string `help:"How long change logs are kept, such as 90d; everything when not set. Subscriptions that have not delivered keep what they need." env:"FHIRFACADE_LOG_RETENTION" placeholder:"DAYS"`
 	LogFormat       string `help:"Form of the log on standard error: text or json." enum:"text,json" default:"text" env:"FHIRFACADE_LOG_FORMAT"`
 }
 
@@ -35,9 +36,13 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	retention, err := parseDays("--log-retention", c.LogRetention)
+	if err != nil {
+		return err
+	}
 	s, err := server.Open(ctx, server.Config{
 		Listen: c.Listen, Data: c.Data, MongoDBURI: c.MongodbURI, MongoDBDatabase: c.MongodbDatabase,
-		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, Logger: logger, Version: version,
+		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, LogRetention: retention, Logger: logger, Version: version,
 	})
 	if err != nil {
 		return err

@@ -13,8 +13,10 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -232,4 +234,34 @@ func (a *Auth) issue(c *gin.Context, key token, err error) {
 func (a *Auth) keep(ctx context.Context, kind, secret string, key token, expires time.Time) error {
 	kept := token{Source: key.Source, Key: key.Key}
 	return documents.Put(ctx, a.items, store.System, store.Item{Kind: kind, ID: hash(secret), Expires: expires}, kept, 0)
+}
+
+// Forget removes the API keys and tokens of sources.
+func (a *Auth) Forget(ctx context.Context, sources []string) error {
+	for _, kind := range []string{kindKey, kindAccess, kindRefresh} {
+		scan := store.ItemScan{Kind: kind, Limit: 500}
+		for {
+			page, err := a.items.ScanItems(ctx, store.System, scan)
+			if err != nil {
+				return err
+			}
+			for _, item := range page.Items {
+				var t token
+				if err := json.Unmarshal(item.Body, &t); err != nil {
+					return err
+				}
+				if !slices.Contains(sources, t.Source) {
+					continue
+				}
+				if err := a.items.DeleteItem(ctx, store.System, kind, item.ID, store.ItemAny); err != nil {
+					return err
+				}
+			}
+			if page.Next == "" {
+				break
+			}
+			scan.After = page.Next
+		}
+	}
+	return nil
 }

@@ -101,3 +101,8 @@ func (s Sources) EnsureDefaults(ctx context.Context, organization string) error 
 	}
 	return nil
 }
+
+// leave makes a source unknown to who names it by its id alone.
+func (s Sources) leave(ctx context.Context, id string) error {
+	return s.items.DeleteItem(ctx, store.System, kindSourceTenant, id, store.ItemAny)
+}

@@ -1,18 +1,24 @@
 package server_test
 
 import (
-	"io"
+	"bytes"
 	"sync"
 )
 
-// lockedWriter lets several goroutines write one after the other.
-type lockedWriter struct {
+// lockedBuffer lets several goroutines write one after the other, and read.
+type lockedBuffer struct {
 	mu sync.Mutex
-	w  io.Writer
+	b  bytes.Buffer
 }
 
-func (l *lockedWriter) Write(p []byte) (int, error) {
+func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

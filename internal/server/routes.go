@@ -13,6 +13,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/rest"
 	"github.com/fhirfacade/fhirfacade/internal/auth"
 	"github.com/fhirfacade/fhirfacade/internal/exchange"
+	"github.com/fhirfacade/fhirfacade/internal/maintenance"
 	"github.com/fhirfacade/fhirfacade/internal/telemetry"
 	"github.com/fhirfacade/fhirfacade/internal/tenant"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -25,6 +26,7 @@ type parts struct {
 	redox       *exchange.RedoxAPI
 	auth        *auth.Auth
 	directory   *tenant.Directory
+	maintenance *maintenance.API
 	metrics     *telemetry.Metrics
 	store       store.Store
 	logger      *slog.Logger
@@ -55,6 +57,7 @@ func routes(p parts) http.Handler {
 	p.api.Register(admin)
 	p.exchange.Register(admin)
 	p.connections.Register(admin)
+	p.maintenance.Register(admin)
 	admin.GET("/organizations", p.listOrganizations)
 	admin.POST("/organizations", p.addOrganization)
 	p.redox.Register(e.Group("", p.auth.RequireToken))

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -16,20 +15,16 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
-	"github.com/fhirfacade/fhirfacade/conformance"
-	"github.com/fhirfacade/fhirfacade/fhir/fhirpath/r4model"
-	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/rest"
-	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/internal/auth"
 	"github.com/fhirfacade/fhirfacade/internal/exchange"
+	"github.com/fhirfacade/fhirfacade/internal/maintenance"
 	"github.com/fhirfacade/fhirfacade/internal/telemetry"
 	"github.com/fhirfacade/fhirfacade/internal/tenant"
 	"github.com/fhirfacade/fhirfacade/notifications"
 	"github.com/fhirfacade/fhirfacade/polling"
 	"github.com/fhirfacade/fhirfacade/polling/vendors/athenahealth"
 	"github.com/fhirfacade/fhirfacade/store"
-	"github.com/fhirfacade/fhirfacade/store/lease"
 	"github.com/fhirfacade/fhirfacade/store/mongo"
 	"github.com/fhirfacade/fhirfacade/store/pebble"
 )
@@ -52,6 +47,12 @@ type Config struct {
 	// PublicURL is the scheme and host that clients use; "" to take it from
 	// requests, and from Listen for what the server sends by itself.
 	PublicURL string
+	// LogRetention is how long change logs are kept; 0 for ever, and at least
+	// maintenance.MinRetention otherwise.
+	LogRetention time.Duration
+	// Learn is how long an instance may not know what another one changed; 5 s
+	// when zero. It matters where instances share a store.
+	Learn time.Duration
 	// MaxBody is the most bytes of a FHIR resource; 0 for 50 MiB, and never
 	// more than the store takes.
 	MaxBody int64
@@ -68,10 +69,14 @@ type Server struct {
 	engine      *notifications.Engine
 	manager     *polling.Manager
 	connections *exchange.Connections
+	maintenance *maintenance.Runner
 	base        string
 }
 
 const defaultMaxBody = 50 << 20
+
+// defaultLearn is Config.Learn's default.
+const defaultLearn = 5 * time.Second
 
 // leaseLife is how long another instance waits before it takes over from one
 // that is gone.
@@ -79,6 +84,12 @@ const leaseLife = 8 * time.Second
 
 // Open opens the store and listens. Nothing is served before Run.
 func Open(ctx context.Context, c Config) (*Server, error) {
+	if c.LogRetention != 0 && c.LogRetention < maintenance.MinRetention {
+		return nil, ErrRetention
+	}
+	if c.Learn == 0 {
+		c.Learn = defaultLearn
+	}
 	if c.MaxBody == 0 {
 		c.MaxBody = defaultMaxBody
 	}
@@ -109,6 +120,9 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	return s, nil
 }
+
+// ErrRetention: message records need the log for as long as they are kept.
+var ErrRetention = errors.New("the log retention must be at least 30d, since the records of messages, which are kept for 30 days, read from the log; leave it out to keep everything")
 
 // ErrSandboxAddress: a sandbox is open to everyone who reaches it.
 var ErrSandboxAddress = errors.New("a sandbox needs no credentials, so it listens on the loopback interface only, such as 127.0.0.1:8080; run without --sandbox to listen elsewhere")
@@ -141,7 +155,7 @@ func newID() string { return uuid.NewString() }
 func (s *Server) build(ctx context.Context) error {
 	gin.SetMode(gin.ReleaseMode) // before anything makes a router, which would print its routes
 	c, now := s.config, time.Now
-	directory := tenant.NewDirectory(s.store)
+	directory := tenant.NewDirectory(s.store, now, forgetting(c, s.store))
 	authority, err := auth.New(s.store, now, c.AdminToken, c.Sandbox)
 	if err != nil {
 		return err
@@ -150,18 +164,11 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	base := func(t store.Tenant) string { return s.base + "/fhir/R4/" + string(t) }
-	definitions := conformance.R4()
-	repo := repository.New(repository.Options{
-		Store: s.store, Definitions: definitions, Index: search.NewIndex(definitions, r4model.R4()),
-		Now: now, NewID: newID, Pages: search.PageTokens{Key: key}, BaseURL: base,
-	})
-	hostname, _ := os.Hostname()
-	owner := fmt.Sprintf("%s/%d/%s", hostname, os.Getpid(), newID())
-	leases, err := lease.New(s.store, lease.Options{Owner: owner, TTL: leaseLife, Now: now, Exclusive: s.store.Exclusive()})
+	core, err := newCore(c, s.store, s.base, key)
 	if err != nil {
 		return err
 	}
+	repo, definitions, leases, owner, base := core.repository, core.definitions, core.leases, core.owner, core.base
 	metrics := telemetry.NewMetrics()
 	registry := notifications.NewRegistry(s.store)
 	transmissions := notifications.NewTransmissions(s.store, now)
@@ -191,10 +198,18 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	s.connections = exchange.NewConnections(x, s.manager)
+	s.maintenance = core.maintain(maintenance.Options{
+		Retention: c.LogRetention, Readers: []maintenance.LogReader{subscriptions{registry}},
+		Dropper: &dropper{directory, s.connections, s.engine, authority}, Data: embedded(c),
+	})
+	metrics.Logs(func() []telemetry.Log { return logsOf(s.maintenance) })
 	if c.Sandbox {
 		if err := s.sandbox(ctx, directory, x); err != nil {
 			return err
 		}
+	}
+	if err := s.maintenance.Check(ctx); err != nil {
+		return err
 	}
 	api := rest.New(rest.Options{
 		Repository: repo, Tenant: directory.Tenant, PublicURL: c.PublicURL, MaxBody: c.MaxBody,
@@ -214,7 +229,8 @@ func (s *Server) build(ctx context.Context) error {
 	s.http = &http.Server{
 		Handler: routes(parts{
 			api: api, exchange: x, connections: s.connections, redox: redox, auth: authority,
-			directory: directory, metrics: metrics, store: s.store, logger: c.Logger,
+			maintenance: maintenance.NewAPI(s.maintenance, directory),
+			directory:   directory, metrics: metrics, store: s.store, logger: c.Logger,
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -276,7 +292,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup
-	for _, run := range []func(context.Context){s.engine.Run, s.manager.Run, s.follow} {
+	for _, run := range []func(context.Context){s.engine.Run, s.manager.Run, s.follow, s.maintenance.Run} {
 		all.Add(1)
 		go func() {
 			defer all.Done()

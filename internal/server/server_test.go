@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,14 +66,22 @@ type running struct {
 	t    *testing.T
 	url  string
 	auth string
-	logs *bytes.Buffer
+	logs *lockedBuffer
 }
 
 func start(t *testing.T, c server.Config) *running {
 	t.Helper()
-	r := &running{t: t, logs: &bytes.Buffer{}}
+	r, stop := startStoppable(t, c)
+	t.Cleanup(stop)
+	return r
+}
+
+// startStoppable starts a server that the test stops, once or more often.
+func startStoppable(t *testing.T, c server.Config) (*running, func()) {
+	t.Helper()
+	r := &running{t: t, logs: &lockedBuffer{}}
 	c.Listen, c.Version = "127.0.0.1:0", "test"
-	c.Logger = slog.New(slog.NewTextHandler(&lockedWriter{w: r.logs}, nil))
+	c.Logger = slog.New(slog.NewTextHandler(r.logs, nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := server.Open(ctx, c)
 	if err != nil {
@@ -81,15 +90,17 @@ func start(t *testing.T, c server.Config) *running {
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
+	r.url = s.URL()
+	return r, sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error("the server stopped with", err)
 		}
 	})
-	r.url = s.URL()
-	return r
 }
+
+// log is what the server has logged.
+func (r *running) log() string { return r.logs.String() }
 
 // answer is a response that was read.
 type answer struct {

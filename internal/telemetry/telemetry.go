@@ -94,6 +94,37 @@ type backlog struct {
 	now  func() time.Time
 }
 
+// Log is what of a tenant's change log is kept.
+type Log struct {
+	Tenant      store.Tenant
+	Floor, Head int64
+	// HeldBy keeps entries beyond their time, the oldest for HeldSeconds.
+	HeldBy      string
+	HeldSeconds float64
+}
+
+// Logs registers gauges of the change logs, as they were when they were last
+// trimmed.
+func (m *Metrics) Logs(read func() []Log) { m.registry.MustRegister(logs(read)) }
+
+var (
+	logEntries = prometheus.NewDesc("fhirfacade_log_entries", "Entries that a tenant's change log holds, as of when it was last trimmed.", []string{"tenant"}, nil)
+	logHeld    = prometheus.NewDesc("fhirfacade_log_held_seconds", "How long a reader has kept a log's oldest entry beyond the retention.", []string{"tenant", "reader"}, nil)
+)
+
+type logs func() []Log
+
+func (logs) Describe(ch chan<- *prometheus.Desc) { ch <- logEntries; ch <- logHeld }
+
+func (l logs) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range l() {
+		ch <- prometheus.MustNewConstMetric(logEntries, prometheus.GaugeValue, float64(s.Head-s.Floor+1), string(s.Tenant))
+		if s.HeldBy != "" {
+			ch <- prometheus.MustNewConstMetric(logHeld, prometheus.GaugeValue, s.HeldSeconds, string(s.Tenant), s.HeldBy)
+		}
+	}
+}
+
 // readTime bounds how long the metrics may take.
 const readTime = 5 * time.Second
 

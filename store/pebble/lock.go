@@ -7,11 +7,14 @@ import (
 	"syscall"
 )
 
+// ErrLocked: another process, or another Open in this one, has the folder.
+var ErrLocked = errors.New("another process has it open; stop that one or choose another folder")
+
 // explain words what most often keeps a folder from being opened.
 func explain(err error) error {
 	switch {
 	case isLocked(err):
-		return fmt.Errorf("another process has it open; stop that one or choose another folder (%w)", err)
+		return fmt.Errorf("%w (%w)", ErrLocked, err)
 	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		return fmt.Errorf("this user cannot write there (%w)", err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

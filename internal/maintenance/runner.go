@@ -1,0 +1,260 @@
+package maintenance
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
+	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
+	"github.com/fhirfacade/fhirfacade/store"
+	"github.com/fhirfacade/fhirfacade/store/lease"
+)
+
+// Options of New. Store, Repository, Parameters, Leases, Owner and NewID are
+// needed.
+type Options struct {
+	Store      store.Store
+	Repository *repository.Repository
+	Parameters *parameters.Registry
+	Leases     *lease.Leases
+	// Owner names this instance in jobs.
+	Owner string
+	NewID func() string
+	// Now is the clock; time.Now when nil. After is a timer; time.After when
+	// nil.
+	Now    func() time.Time
+	After  func(time.Duration) <-chan time.Time
+	Logger *slog.Logger
+	// Retention is how long log entries are kept; 0 for ever.
+	Retention time.Duration
+	// Readers are who reads logs.
+	Readers []LogReader
+	// Dropper removes what belongs to organizations outside their tenants; nil
+	// where nothing is ever dropped.
+	Dropper Dropper
+	// Elsewhere is how long other instances may go on with what was stopped
+	// here; 20 s when zero.
+	Elsewhere time.Duration
+	// Data is the folder of the embedded store; "" for another store.
+	Data string
+}
+
+// Runner does the jobs of all tenants.
+type Runner struct {
+	o    Options
+	jobs *Jobs
+
+	wake chan struct{}
+	mu   sync.Mutex
+	// busy are tenants whose jobs are being done here; true when another look
+	// was asked for meanwhile.
+	busy map[store.Tenant]bool
+	// holding is what the last look at the logs found.
+	holding map[store.Tenant]LogState
+}
+
+// atOnce is how many tenants' jobs are done at the same time.
+const atOnce = 2
+
+// Rounds look for jobs that other instances have left behind.
+const (
+	sharedRound    = 15 * time.Second
+	exclusiveRound = 5 * time.Minute
+)
+
+// New makes a runner; Run runs it.
+func New(o Options) *Runner {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.After == nil {
+		o.After = time.After
+	}
+	if o.Elsewhere == 0 {
+		o.Elsewhere = 20 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Runner{
+		o: o, jobs: NewJobs(o.Store, o.Now), wake: make(chan struct{}, 1),
+		busy: map[store.Tenant]bool{}, holding: map[store.Tenant]LogState{},
+	}
+}
+
+// Jobs are the records of jobs.
+func (r *Runner) Jobs() *Jobs { return r.jobs }
+
+// Wake makes the runner look at once. It never waits.
+func (r *Runner) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run does what there is to do until ctx ends.
+func (r *Runner) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	room := make(chan struct{}, atOnce)
+	round := exclusiveRound
+	if !r.o.Store.Exclusive() {
+		round = sharedRound
+	}
+	all.Add(1)
+	go func() {
+		defer all.Done()
+		r.trimForever(ctx)
+	}()
+	for ctx.Err() == nil {
+		tenants, err := r.o.Store.Tenants(ctx)
+		if err != nil && ctx.Err() == nil {
+			r.o.Logger.Error("jobs cannot be looked for; it is tried again", "error", err)
+		}
+		for _, t := range tenants {
+			if !r.claim(t) {
+				continue
+			}
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				defer r.release(t)
+				select {
+				case room <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
+				defer func() { <-room }()
+				if err := r.Tenant(ctx, t); err != nil && ctx.Err() == nil {
+					r.o.Logger.Error("a job was interrupted; it goes on by itself", "tenant", t, "error", err)
+				}
+			}()
+		}
+		select {
+		case <-r.wake:
+		case <-r.o.After(round):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (r *Runner) claim(t store.Tenant) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, busy := r.busy[t]; busy {
+		r.busy[t] = true
+		return false
+	}
+	r.busy[t] = false
+	return true
+}
+
+func (r *Runner) release(t store.Tenant) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.busy[t] {
+		r.Wake()
+	}
+	delete(r.busy, t)
+}
+
+// Tenant sees to the jobs of one tenant until none of them can be done here:
+// those that are needed are made, those that are open are done.
+func (r *Runner) Tenant(ctx context.Context, t store.Tenant) error {
+	tried := map[string]bool{}
+	for {
+		if t != store.System {
+			if err := r.ensure(ctx, t); err != nil {
+				return err
+			}
+		}
+		open, err := r.jobs.openJobs(ctx, t)
+		if err != nil {
+			return err
+		}
+		next := ""
+		for _, j := range open {
+			if !tried[j.ID] {
+				next = j.ID
+				break
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		tried[next] = true
+		if err := r.job(ctx, t, next); err != nil && !errors.Is(err, lease.ErrHeld) {
+			return err
+		}
+	}
+}
+
+// job does one job under its lease.
+func (r *Runner) job(ctx context.Context, t store.Tenant, id string) error {
+	held, err := r.o.Leases.Acquire(ctx, t, "job:"+id)
+	if err != nil {
+		return err
+	}
+	kept, stop := held.Keep(ctx)
+	err = r.do(kept, t, id)
+	stop()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = held.Release(end) // it runs out by itself otherwise
+	// A lease for each job would stay for ever.
+	if j, gone := r.jobs.Get(end, t, id); gone == nil && !j.Open() {
+		_ = r.o.Store.DeleteItem(end, t, lease.Kind, "job:"+id, store.ItemAny)
+	}
+	return err
+}
+
+func (r *Runner) do(ctx context.Context, t store.Tenant, id string) error {
+	// Read under the lease: whoever had it before may have ended the job.
+	j, err := r.jobs.Get(ctx, t, id)
+	if err != nil || !j.Open() {
+		return err
+	}
+	j.Instance = r.o.Owner
+	if j.Cancel {
+		j.end(Cancelled, r.o.Now(), "")
+		return r.jobs.put(ctx, t, j)
+	}
+	switch j.Kind {
+	case Reindex:
+		return r.reindex(ctx, t, j)
+	case Drop:
+		return r.drop(ctx, t, j)
+	}
+	j.end(Failed, r.o.Now(), "this version of the program does not know this kind of job")
+	return r.jobs.put(ctx, t, j)
+}
+
+// save writes how far a job is. stop reports that somebody asked for its end,
+// which is then written.
+func (r *Runner) save(ctx context.Context, t store.Tenant, j *Job) (stop bool, err error) {
+	for {
+		err := r.jobs.put(ctx, t, j)
+		if !errors.Is(err, store.ErrConflict) {
+			return false, err
+		}
+		was, err := r.jobs.Get(ctx, t, j.ID)
+		switch {
+		case err != nil:
+			return false, err
+		case !was.Open(), was.Instance != j.Instance && was.Instance != "":
+			return false, lease.ErrLost
+		}
+		j.version, j.Cancel = was.version, was.Cancel
+		if j.Cancel && j.Open() {
+			j.end(Cancelled, r.o.Now(), "")
+			stop = true
+		}
+		if err := r.jobs.put(ctx, t, j); !errors.Is(err, store.ErrConflict) {
+			return stop, err
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/conformance"
+	"github.com/fhirfacade/fhirfacade/fhir/fhirpath/r4model"
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
+	"github.com/fhirfacade/fhirfacade/fhir/search"
+	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
+	"github.com/fhirfacade/fhirfacade/internal/maintenance"
+	"github.com/fhirfacade/fhirfacade/store"
+	"github.com/fhirfacade/fhirfacade/store/lease"
+)
+
+// core is what a server has in common with a command that works on its store
+// without serving: resources with their keys, and the jobs on them.
+type core struct {
+	config      Config
+	store       store.Store
+	definitions *conformance.Definitions
+	parameters  *parameters.Registry
+	repository  *repository.Repository
+	leases      *lease.Leases
+	owner       string
+	// base is a tenant's FHIR base.
+	base   func(store.Tenant) string
+	runner *maintenance.Runner
+}
+
+// newCore makes the parts. url is the server's scheme and host, key what page
+// links are sealed by.
+func newCore(c Config, st store.Store, url string, key []byte) (*core, error) {
+	k := &core{
+		config: c, store: st, definitions: conformance.R4(),
+		base: func(t store.Tenant) string { return url + "/fhir/R4/" + string(t) },
+	}
+	index := search.NewIndex(k.definitions, r4model.R4())
+	k.parameters = parameters.New(parameters.Options{
+		Store: st, Definitions: k.definitions, Index: index, Now: time.Now, Logger: c.Logger,
+		Life: c.Learn, Allowance: 2 * c.Learn,
+		Progress: func(ctx context.Context, t store.Tenant, p parameters.Parameter) string {
+			return k.runner.Progress(ctx, t, p)
+		},
+		Changed: func(store.Tenant) { k.runner.Wake() },
+	})
+	k.repository = repository.New(repository.Options{
+		Store: st, Definitions: k.definitions, Index: index, Parameters: k.parameters,
+		Now: time.Now, NewID: newID, Pages: search.PageTokens{Key: key}, BaseURL: k.base,
+	})
+	hostname, _ := os.Hostname()
+	k.owner = fmt.Sprintf("%s/%d/%s", hostname, os.Getpid(), newID())
+	var err error
+	k.leases, err = lease.New(st, lease.Options{Owner: k.owner, TTL: leaseLife, Now: time.Now, Exclusive: st.Exclusive()})
+	return k, err
+}
+
+// maintain makes the runner of jobs; o is what is different from case to case.
+func (k *core) maintain(o maintenance.Options) *maintenance.Runner {
+	o.Store, o.Repository, o.Parameters, o.Leases = k.store, k.repository, k.parameters, k.leases
+	o.Elsewhere = 4 * k.config.Learn
+	o.Owner, o.NewID, o.Now, o.Logger = k.owner, newID, time.Now, k.config.Logger
+	k.runner = maintenance.New(o)
+	return k.runner
+}
+
+// forgetting is how long an instance may remember what others can change; 0,
+// for ever, where there are no others.
+func forgetting(c Config, st store.Store) time.Duration {
+	if st.Exclusive() {
+		return 0
+	}
+	return c.Learn
+}
