@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ const defaultPatience = 30 * time.Second
 func connect(opts *Options) (*mongo.Client, bounds, error) {
 	client := options.Client().ApplyURI(opts.URI)
 	if err := client.Validate(); err != nil {
+		if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
+			return nil, bounds{}, fmt.Errorf("store/mongo: %w: DNS does not have the servers of the URI's host; check its name, and that DNS answers", store.ErrUnavailable)
+		}
 		return nil, bounds{}, errors.New("store/mongo: the URI is not a valid MongoDB connection string: mongodb://[user:password@]host[:port][,…]/[?options] or mongodb+srv://…")
 	}
 	b := bounds{patience: defaultPatience, reads: readpref.Primary(), concern: "majority"}
@@ -69,6 +73,19 @@ func connect(opts *Options) (*mongo.Client, bounds, error) {
 		return nil, bounds{}, errors.New("store/mongo: the URI's options contradict each other")
 	}
 	return c, b, nil
+}
+
+// checkDatabase refuses what no server takes for a name, and MongoDB's own.
+func checkDatabase(name string) error {
+	switch {
+	case len(name) > 63:
+		return errors.New("store/mongo: the database's name is longer than 63 bytes")
+	case strings.ContainsAny(name, "/\\. \"$*<>:|?\x00"):
+		return fmt.Errorf("store/mongo: %q cannot be a database's name: slashes, dots, spaces and \"$*<>:|? are not allowed", name)
+	case slices.Contains([]string{"admin", "local", "config"}, name):
+		return fmt.Errorf("store/mongo: the database %q is MongoDB's own; choose another one", name)
+	}
+	return nil
 }
 
 // durable completes the URI's write concern.

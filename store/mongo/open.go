@@ -72,6 +72,9 @@ func (o *Options) complete() error {
 	if o.Database == "" {
 		o.Database = "fhirfacade"
 	}
+	if err := checkDatabase(o.Database); err != nil {
+		return err
+	}
 	if o.RollForward == 0 {
 		o.RollForward = 3 * time.Second
 	}
