@@ -43,11 +43,13 @@ func (b *searcher) branches(ctx context.Context, c store.Clause) ([]bson.D, erro
 
 // targeted names the tenant's range of ids, by which a sharded cluster knows
 // the shards to ask.
-func (b *searcher) targeted(f bson.D) bson.D {
-	if !b.e.sharded {
+func (b *searcher) targeted(f bson.D) bson.D { return b.e.targeted(b.scope, f) }
+
+func (e *engine) targeted(s scope, f bson.D) bson.D {
+	if !e.sharded {
 		return f
 	}
-	return bson.D{{Key: "$and", Value: bson.A{f, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: b.scope.prefix}, {Key: "$lt", Value: b.scope.end()}}}}}}}
+	return bson.D{{Key: "$and", Value: bson.A{f, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: s.prefix}, {Key: "$lt", Value: s.end()}}}}}}}
 }
 
 func (b *searcher) whole(ctx context.Context, c store.Clause) ([]bson.D, error) {

@@ -107,7 +107,9 @@ func (h *historyReader) ofType(ctx context.Context) ([]docRow, error) {
 	var out []docRow
 	for {
 		n := h.q.Limit + 2 - len(out)
-		rows, err := h.e.find(ctx, h.e.reads, bson.D{{Key: "h", Value: bson.D{{Key: "$gte", Value: from}, {Key: "$lt", Value: to}}}},
+		// The ids of a type lie together too.
+		filter := h.e.targeted(scope{prefix: from}, bson.D{{Key: "h", Value: bson.D{{Key: "$gte", Value: from}, {Key: "$lt", Value: to}}}})
+		rows, err := h.e.find(ctx, h.e.reads, filter,
 			options.Find().SetSort(bson.D{{Key: "h", Value: -1}}).SetLimit(int64(n)))
 		if err != nil {
 			return nil, err

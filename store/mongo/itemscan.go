@@ -46,7 +46,7 @@ func (e *engine) ScanItems(ctx context.Context, t store.Tenant, scan store.ItemS
 			return page, nil
 		}
 		want := scan.Limit + 1 - len(page.Items)
-		found, err := e.nextItems(ctx, r, scan.Range != nil, want)
+		found, err := e.nextItems(ctx, s, r, scan.Range != nil, want)
 		if err != nil {
 			return store.ItemPage{}, wrapQuery(ctx, err)
 		}
@@ -90,9 +90,9 @@ func (r placeRange) bounds() bson.D {
 }
 
 // nextItems are the first n items of the range, expired ones included.
-func (e *engine) nextItems(ctx context.Context, r placeRange, byKey bool, n int) ([]placedItem, error) {
+func (e *engine) nextItems(ctx context.Context, s scope, r placeRange, byKey bool, n int) ([]placedItem, error) {
 	if !byKey {
-		return e.slotItems(ctx, "_id", r, n, func(row *itemRow) string { return row.ID })
+		return e.slotItems(ctx, bson.D{{Key: "_id", Value: r.bounds()}}, "_id", r, n, func(row *itemRow) string { return row.ID })
 	}
 	slots := []func(*itemRow) string{
 		func(row *itemRow) string { return row.K0 },
@@ -104,12 +104,13 @@ func (e *engine) nextItems(ctx context.Context, r placeRange, byKey bool, n int)
 	group, gctx := errgroup.WithContext(ctx)
 	for i, place := range slots {
 		group.Go(func() (err error) {
-			parts[i], err = e.slotItems(gctx, fmt.Sprint("k", i), r, n, place)
+			field := fmt.Sprint("k", i)
+			parts[i], err = e.slotItems(gctx, e.targeted(s, bson.D{{Key: field, Value: r.bounds()}}), field, r, n, place)
 			return err
 		})
 	}
 	group.Go(func() (err error) {
-		parts[len(slots)], err = e.overflowItems(gctx, r, n)
+		parts[len(slots)], err = e.overflowItems(gctx, s, r, n)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -120,8 +121,8 @@ func (e *engine) nextItems(ctx context.Context, r placeRange, byKey bool, n int)
 	return found[:min(n, len(found))], nil
 }
 
-func (e *engine) slotItems(ctx context.Context, field string, r placeRange, n int, place func(*itemRow) string) ([]placedItem, error) {
-	cursor, err := e.items.Find(ctx, bson.D{{Key: field, Value: r.bounds()}},
+func (e *engine) slotItems(ctx context.Context, filter bson.D, field string, r placeRange, n int, place func(*itemRow) string) ([]placedItem, error) {
+	cursor, err := e.items.Find(ctx, filter,
 		options.Find().SetSort(bson.D{{Key: field, Value: r.direction}}).SetLimit(int64(n)))
 	if err != nil {
 		return nil, err
@@ -139,9 +140,9 @@ func (e *engine) slotItems(ctx context.Context, field string, r placeRange, n in
 
 // overflowItems looks among the keys that had no slot. The server sorts all
 // that are in the range; few items have so many keys.
-func (e *engine) overflowItems(ctx context.Context, r placeRange, n int) ([]placedItem, error) {
+func (e *engine) overflowItems(ctx context.Context, s scope, r placeRange, n int) ([]placedItem, error) {
 	cursor, err := e.items.Aggregate(ctx, bson.A{
-		bson.D{{Key: "$match", Value: bson.D{{Key: "kn", Value: bson.D{{Key: "$elemMatch", Value: r.bounds()}}}}}},
+		bson.D{{Key: "$match", Value: e.targeted(s, bson.D{{Key: "kn", Value: bson.D{{Key: "$elemMatch", Value: r.bounds()}}}})}},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "place", Value: "$kn"}}}},
 		bson.D{{Key: "$unwind", Value: "$place"}},
 		bson.D{{Key: "$match", Value: bson.D{{Key: "place", Value: r.bounds()}}}},

@@ -72,7 +72,7 @@ func (v *view) findCandidates(ctx context.Context) error {
 	if len(filters) == 1 {
 		where = filters[0].(bson.D)
 	}
-	cursor, err := v.e.docs.Find(ctx, where, options.Find().SetProjection(bson.D{{Key: "k", Value: 1}}).SetLimit(maxCandidates))
+	cursor, err := v.e.docs.Find(ctx, v.e.targeted(v.scope, where), options.Find().SetProjection(bson.D{{Key: "k", Value: 1}}).SetLimit(maxCandidates))
 	if err != nil {
 		return wrap(ctx, err)
 	}
