@@ -33,8 +33,22 @@
 // its outcome is known: the log document names its commit, so a repetition
 // that finds its own has won. Callers wait as long as their contexts let them.
 //
+// # Tenants
+//
+// A tenant has a number, which stands in front of all its ids and keys. Its
+// name is in one place, so dropping a tenant takes the name off the number;
+// before that, the place behind the end of its log is taken by a row that no
+// commit can pass, and afterwards the data is removed.
+//
+// # Other keys
+//
+// Rekey writes only rows that hold the version named, and applying replaces
+// only rows of an older entry: a batch that is applied again brings no keys
+// back.
+//
 // # Where to start reading
 //
 // layout.go says what is stored and why; open.go opens it; ledger.go and
-// append.go are the commit; filter.go and search.go are the queries.
+// append.go are the commit; filter.go and search.go are the queries; names.go
+// has the tenants' numbers, schema.go and migrate.go older databases.
 package mongo

@@ -9,32 +9,20 @@ import (
 )
 
 // Keys and names are bytes; BSON strings are UTF-8, and servers compare them
-// byte by byte. Byte b becomes the rune U+00b, whose UTF-8 form keeps the
-// order of the bytes. Not every server takes NUL in strings, and a separator
-// is needed that is less than any byte that can follow a name, so 0x00 and
-// 0x01 become pairs that begin with U+0001:
-//
-//	separator  U+0001 U+0001
-//	0x00       U+0001 U+0002
-//	0x01       U+0001 U+0003
-//
-// The separator occurs nowhere else, so an encoded name is no prefix of
-// another one's range, and encoded names can be taken apart again.
+// byte by byte. Byte b becomes the rune U+0002+b, whose UTF-8 form keeps the
+// order of the bytes. Not every server takes NUL in strings, and U+0001, less
+// than any byte that can follow a name, is the separator: it occurs nowhere
+// else, so an encoded name is no prefix of another one's range, and encoded
+// names can be taken apart again.
 const (
-	separator    = "\x01\x01"
-	separatorEnd = "\x01\x02" // greater than all that begins with separator
+	separator    = "\x01"
+	separatorEnd = "\x02" // greater than all that begins with separator
+	firstByte    = 2      // stands for 0x00
 )
 
 func escape(dst []byte, s string) []byte {
 	for i := range len(s) {
-		switch b := s[i]; {
-		case b < 2:
-			dst = append(dst, 1, b+2)
-		case b < 0x80:
-			dst = append(dst, b)
-		default:
-			dst = append(dst, 0xC0|b>>6, 0x80|b&0x3F)
-		}
+		dst = utf8.AppendRune(dst, rune(s[i])+firstByte)
 	}
 	return dst
 }
@@ -44,22 +32,11 @@ func escaped(s string) string { return string(escape(make([]byte, 0, len(s)+8), 
 // unescape undoes escape; ok is false for what escape cannot have made.
 func unescape(s string) (raw string, ok bool) {
 	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		b := s[i]
-		switch {
-		case b >= 2 && b < 0x80:
-			out = append(out, b)
-		case i+1 == len(s):
-			return "", false
-		case b == 1 && (s[i+1] == 2 || s[i+1] == 3):
-			i++
-			out = append(out, s[i]-2)
-		case (b == 0xC2 || b == 0xC3) && s[i+1]&0xC0 == 0x80:
-			i++
-			out = append(out, b<<6|s[i]&0x3F)
-		default:
+	for _, r := range s { // what is no UTF-8 becomes U+FFFD
+		if r < firstByte || r > firstByte+0xFF {
 			return "", false
 		}
+		out = append(out, byte(r-firstByte))
 	}
 	return string(out), true
 }
@@ -71,7 +48,7 @@ func unescape(s string) (raw string, ok bool) {
 // in this place.
 const (
 	numberRunes  = 0x800 - firstNumber
-	firstNumber  = 0x100
+	firstNumber  = firstByte + 0x100
 	shortNumbers = 1600
 	// maxNumber is the greatest.
 	maxNumber = shortNumbers + (numberRunes-shortNumbers)*numberRunes - 1

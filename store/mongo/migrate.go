@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -388,12 +389,46 @@ type oldScope struct {
 	prefix string
 }
 
-func oldScopeOf(t store.Tenant) oldScope { return oldScope{t, escaped(string(t)) + separator} }
+func oldScopeOf(t store.Tenant) oldScope { return oldScope{t, oldEscaped(string(t)) + oldSeparator} }
 
 func oldScopeIn(id string) (oldScope, bool) {
-	name, _, found := strings.Cut(id, separator)
-	raw, ok := unescape(name)
-	return oldScope{store.Tenant(raw), name + separator}, found && ok
+	name, _, found := strings.Cut(id, oldSeparator)
+	raw, ok := unescape(transcoded(name))
+	return oldScope{store.Tenant(raw), name + oldSeparator}, found && ok
+}
+
+// Layouts 1 to 3 wrote byte b as U+00b, but 0x00 and 0x01 as U+0001 U+0002 and
+// U+0001 U+0003; their separator was U+0001 U+0001.
+const oldSeparator = "\x01\x01"
+
+func oldEscaped(s string) string {
+	var out strings.Builder
+	for i := range len(s) {
+		if s[i] < 2 {
+			out.WriteByte(1)
+			out.WriteByte(s[i] + 2)
+		} else {
+			out.WriteRune(rune(s[i]))
+		}
+	}
+	return out.String()
+}
+
+// transcoded is what such strings, with any separators between them, are now.
+func transcoded(old string) string {
+	out := make([]byte, 0, len(old))
+	pair := false
+	for _, r := range old {
+		switch {
+		case pair:
+			out, pair = utf8.AppendRune(out, r), false // 1 to 3 are 1 to 3 now
+		case r == 1:
+			pair = true
+		default:
+			out = utf8.AppendRune(out, r+firstByte)
+		}
+	}
+	return string(out)
 }
 
 // renew puts the number where the name was.
@@ -401,7 +436,7 @@ func (o oldScope) renew(s scope, old string) string {
 	if old == "" {
 		return ""
 	}
-	return s.prefix + strings.TrimPrefix(old, o.prefix)
+	return s.prefix + transcoded(strings.TrimPrefix(old, o.prefix))
 }
 
 // hex16 is how layouts 1 to 3 wrote numbers.
@@ -415,12 +450,12 @@ func unhex(s string) int64 {
 // versionOf takes apart what stands behind a document's tenant: its type and
 // id, and the rest, which begins with the version if there is one.
 func (o oldScope) versionOf(id string) (store.Ref, string, bool) {
-	parts := strings.SplitN(strings.TrimPrefix(id, o.prefix), separator, 3)
+	parts := strings.SplitN(strings.TrimPrefix(id, o.prefix), oldSeparator, 3)
 	if len(parts) < 2 {
 		return store.Ref{}, "", false
 	}
-	typ, ok1 := unescape(parts[0])
-	name, ok2 := unescape(parts[1])
+	typ, ok1 := unescape(transcoded(parts[0]))
+	name, ok2 := unescape(transcoded(parts[1]))
 	if len(parts) == 2 {
 		parts = append(parts, "")
 	}
@@ -471,7 +506,7 @@ func renumberSpill(o oldScope, s scope, raw bson.Raw) (any, error) {
 	if err := bson.Unmarshal(raw, &row); err != nil {
 		return nil, errDamaged
 	}
-	row.ID = o.renew(s, row.ID)
+	row.ID = s.prefix + strings.TrimPrefix(row.ID, o.prefix)
 	return row, nil
 }
 
@@ -481,7 +516,11 @@ func renumberLog(o oldScope, s scope, raw bson.Raw) (any, error) {
 		return nil, errDamaged
 	}
 	row.ID = s.logID(unhex(strings.TrimPrefix(row.ID, o.prefix)))
-	return row, nil
+	packed, err := changeEntries(&row, func(e *entryRow) {
+		e.Source, e.Event = transcoded(e.Source), transcoded(e.Event)
+	})
+	row.Entries = packed
+	return row, err
 }
 
 func renumberItem(o oldScope, s scope, raw bson.Raw) (any, error) {
@@ -489,6 +528,7 @@ func renumberItem(o oldScope, s scope, raw bson.Raw) (any, error) {
 	if err := bson.Unmarshal(raw, &row); err != nil {
 		return nil, errDamaged
 	}
+	// The separators within places are transcoded as well.
 	for _, place := range []*string{&row.ID, &row.K0, &row.K1, &row.K2, &row.K3} {
 		*place = o.renew(s, *place)
 	}

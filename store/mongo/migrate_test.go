@@ -19,9 +19,9 @@ import (
 
 // oldID is an id of layouts 1 to 3.
 func oldID(t store.Tenant, parts ...string) string {
-	out := escaped(string(t))
+	out := oldEscaped(string(t))
 	for _, p := range parts {
-		out += separator + p
+		out += oldSeparator + p
 	}
 	return out
 }
@@ -55,20 +55,28 @@ func makeOld(t *testing.T, e *engine, names map[int64]store.Tenant) {
 			}
 		}
 	}
-	oldPrefix := func(name store.Tenant) string { return escaped(string(name)) + separator }
+	oldPrefix := func(name store.Tenant) string { return oldEscaped(string(name)) + oldSeparator }
 	swap := func(place any, name store.Tenant, s scope) any {
 		if place == nil {
 			return nil
 		}
-		return oldPrefix(name) + strings.TrimPrefix(place.(string), s.prefix)
+		parts := strings.Split(strings.TrimPrefix(place.(string), s.prefix), separator)
+		for i, p := range parts {
+			raw, ok := unescape(p)
+			if !ok {
+				t.Fatalf("no name: %q", p)
+			}
+			parts[i] = oldEscaped(raw)
+		}
+		return oldPrefix(name) + strings.Join(parts, oldSeparator)
 	}
 	each(e.docs, func(id string, name store.Tenant, s scope, row bson.M) {
 		ref := s.ref(id)
-		row["_id"] = oldID(name, escaped(ref.Type), escaped(ref.ID))
+		row["_id"] = oldID(name, oldEscaped(ref.Type), oldEscaped(ref.ID))
 		if id != s.docID(ref) {
-			row["_id"] = oldID(name, escaped(ref.Type), escaped(ref.ID), hex16(row["v"].(int64)))
+			row["_id"] = oldID(name, oldEscaped(ref.Type), oldEscaped(ref.ID), hex16(row["v"].(int64)))
 		}
-		row["h"] = oldID(name, escaped(ref.Type), hex16(row["s"].(int64))+hex16(int64(row["i"].(int32)))[8:])
+		row["h"] = oldID(name, oldEscaped(ref.Type), hex16(row["s"].(int64))+hex16(int64(row["i"].(int32)))[8:])
 		if keys, ok := row["k"].(bson.A); ok {
 			for i := range keys {
 				keys[i] = swap(keys[i], name, s)
@@ -82,10 +90,24 @@ func makeOld(t *testing.T, e *engine, names map[int64]store.Tenant) {
 		ref := s.ref(id)
 		version, rest := unsortable(strings.TrimPrefix(id, s.docID(ref)+separator))
 		chunk, _ := unsortable(rest)
-		row["_id"] = oldID(name, escaped(ref.Type), escaped(ref.ID), hex16(version)+hex16(chunk)[8:])
+		row["_id"] = oldID(name, oldEscaped(ref.Type), oldEscaped(ref.ID), hex16(version)+hex16(chunk)[8:])
 	})
-	each(e.log, func(id string, name store.Tenant, _ scope, row bson.M) { row["_id"] = oldID(name, hex16(firstOf(id))) })
-	each(e.spill, func(id string, name store.Tenant, s scope, row bson.M) { row["_id"] = swap(id, name, s) })
+	each(e.log, func(id string, name store.Tenant, _ scope, row bson.M) {
+		row["_id"] = oldID(name, hex16(firstOf(id)))
+		packed := row["e"].(bson.Binary).Data
+		changed, err := changeEntries(&logRow{Entries: packed}, func(e *entryRow) {
+			source, _ := unescape(e.Source)
+			event, _ := unescape(e.Event)
+			e.Source, e.Event = oldEscaped(source), oldEscaped(event)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		row["e"] = changed
+	})
+	each(e.spill, func(id string, name store.Tenant, s scope, row bson.M) {
+		row["_id"] = oldPrefix(name) + strings.TrimPrefix(id, s.prefix)
+	})
 	each(e.items, func(id string, name store.Tenant, s scope, row bson.M) {
 		row["_id"] = swap(id, name, s)
 		for _, slot := range []string{"k0", "k1", "k2", "k3"} {
@@ -131,7 +153,7 @@ func filled(t *testing.T, opts Options) (want string) {
 				if i == 2 {
 					changes = append(changes, store.Change{Ref: store.Ref{Type: "Patient", ID: "p\x010"}})
 				}
-				if _, err := e.Commit(ctx, name, store.Commit{Source: "s", Event: "e", Info: []byte("i"), Changes: changes}); err != nil {
+				if _, err := e.Commit(ctx, name, store.Commit{Source: "s\x00\xfe", Event: "e\x01", Info: []byte("i"), Changes: changes}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -373,4 +395,16 @@ func TestOlderInstanceIsNoticed(t *testing.T) {
 	if v := layoutOf(t, db); v != 3 {
 		t.Errorf("layout %d", v)
 	}
+}
+
+// Every string of the old form becomes the new form of the same bytes.
+func FuzzTranscoded(f *testing.F) {
+	f.Add("a\x00", "\x01\xff")
+	f.Add("", "~\x7f\x80")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if got, want := transcoded(oldEscaped(a)+oldSeparator+oldEscaped(b)), escaped(a)+separator+escaped(b); got != want {
+			t.Fatalf("%q and %q become %q, want %q", a, b, got, want)
+		}
+		transcoded(a) // must not panic
+	})
 }

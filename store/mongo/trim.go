@@ -125,6 +125,11 @@ func (e *engine) trimFrom(ctx context.Context, s scope, at, floor int64) (int64,
 
 // reduceEntries leaves of a batch's entries what history needs.
 func reduceEntries(row *logRow) ([]byte, error) {
+	return changeEntries(row, func(e *entryRow) { *e = entryRow{Changes: e.Changes} })
+}
+
+// changeEntries are a batch's entries, changed one by one.
+func changeEntries(row *logRow, change func(e *entryRow)) ([]byte, error) {
 	raw, err := unpack(row.Entries)
 	if err != nil {
 		return nil, err
@@ -134,7 +139,7 @@ func reduceEntries(row *logRow) ([]byte, error) {
 		return nil, errDamaged
 	}
 	for i := range rows.Entries {
-		rows.Entries[i] = entryRow{Changes: rows.Entries[i].Changes}
+		change(&rows.Entries[i])
 	}
 	raw, err = bson.Marshal(rows)
 	if err != nil {
