@@ -21,7 +21,8 @@ type mongodbPrepareCommand struct {
 func (mongodbPrepareCommand) Help() string {
 	return `Servers do the same when they start, sharding left out. Run it before, where they start with fewer
 rights, or where an index is to be made before a new version is rolled out. It can be run again at any
-time, also while servers run. deploy/mongodb.md says what is made and why.
+time, also while servers run; where those of an older version must be stopped first, it says so and
+changes nothing. deploy/mongodb.md says what is made and why.
 
 Examples:
   fhirfacade mongodb prepare --mongodb-uri mongodb://127.0.0.1:27017/?replicaSet=rs0
