@@ -2,8 +2,10 @@ package fhirxml
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -161,6 +163,42 @@ func TestSyntheaRoundTrip(t *testing.T) {
 
 func BenchmarkAppend(b *testing.B)     { benchmark(b, true) }
 func BenchmarkAppendJSON(b *testing.B) { benchmark(b, false) }
+
+// BenchmarkTokens is what encoding/xml takes to read the same: the most that a
+// reader on top of it can reach.
+func BenchmarkTokens(b *testing.B) {
+	var texts [][]byte
+	size := 0
+	for _, file := range examples(b, "synthea")[:10] {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		doc, err := rawjson.Parse(data, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		text, err := Append(nil, doc.Root(), Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		texts, size = append(texts, text), size+len(text)
+	}
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, text := range texts {
+			d := xml.NewDecoder(bytes.NewReader(text))
+			for {
+				if _, err := d.Token(); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+}
 
 // benchmark works on Synthea bundles; the bytes are those read.
 func benchmark(b *testing.B, toXML bool) {
