@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -167,7 +168,7 @@ func TestMongoDBRefusals(t *testing.T) {
 		for _, command := range [][]string{{"serve", "--sandbox", "--listen", "127.0.0.1:0"}, {"mongodb", "prepare"}} {
 			t.Run(name+", "+command[0], func(t *testing.T) {
 				t.Parallel()
-				args := append(command[:len(command):len(command)], "--mongodb-uri", c.uri)
+				args := slices.Concat(command, []string{"--mongodb-uri", c.uri})
 				if c.database != "" {
 					args = append(args, "--mongodb-database", c.database)
 				}
