@@ -11,7 +11,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 )
 
-// operationOn is an operation of HL7's that is a search.
+// operationOn is an operation of HL7's that reads.
 type operationOn struct {
 	name, typ string
 	// onType and onInstance say where it is called.
@@ -23,14 +23,20 @@ type operationOn struct {
 // explainDefinition is where $explain is defined, below the base.
 const explainDefinition = "/OperationDefinition/explain"
 
-// operations are HL7's operations that are searches. They are called by GET
-// and by POST.
+// operations are HL7's operations that read. They are called by GET and by
+// POST.
 var operations = []operationOn{
 	{"everything", "Patient", true, true, "http://hl7.org/fhir/OperationDefinition/Patient-everything", (*API).everything},
 	{"everything", "Encounter", false, true, "http://hl7.org/fhir/OperationDefinition/Encounter-everything", (*API).everything},
 	{"everything", "Group", false, true, "http://hl7.org/fhir/OperationDefinition/Group-everything", (*API).everything},
 	{"lastn", "Observation", true, false, "http://hl7.org/fhir/OperationDefinition/Observation-lastn", (*API).lastn},
 	{"explain", "", true, false, explainDefinition, (*API).explain},
+	{"expand", "ValueSet", true, true, "http://hl7.org/fhir/OperationDefinition/ValueSet-expand", (*API).expand},
+	{"validate-code", "ValueSet", true, true, "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code", (*API).validateCode},
+	{"validate-code", "CodeSystem", true, true, "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code", (*API).validateCode},
+	{"lookup", "CodeSystem", true, false, "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup", (*API).lookup},
+	{"subsumes", "CodeSystem", true, true, "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes", (*API).subsumes},
+	{"translate", "ConceptMap", true, true, "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate", (*API).translate},
 }
 
 // searchOperation is GET or POST of [type]/$name and [type]/[id]/$name.

@@ -30,6 +30,9 @@ func (p *parser) leads(sp *conformance.SearchParameter) iter.Seq[*conformance.El
 	}
 }
 
+// booleans is the system that elements of type boolean imply.
+const booleans = "http://terminology.hl7.org/CodeSystem/special-values"
+
 // implies reports whether a system is the one that the parameter's elements
 // imply: an element of type code has no system of its own but is bound to the
 // codes of one, as Patient.gender is (R4 search, token). With a code, the
@@ -39,6 +42,9 @@ func (f field) implies(system, code string) bool {
 		return false
 	}
 	for element := range f.p.leads(f.sp) {
+		if element.Types[0] == "boolean" && system == booleans && (code == "" || code == "true" || code == "false") {
+			return true
+		}
 		if element.Types[0] != "code" || element.Binding == nil {
 			continue
 		}

@@ -244,12 +244,14 @@ func (s *Server) operable(c statement) {
 				if a := s.Do("POST", typ+"/$validate", `{"resourceType":"`+typ+`"}`).Want(http.StatusOK); !strings.Contains(string(a.Body), "OperationOutcome") {
 					s.Errorf("%s/$validate: %s", typ, a.Body)
 				}
+			case "expand", "validate-code", "lookup", "subsumes", "translate":
+				s.Get(typ+"/$"+op.Name+"?url=urn:none&system=urn:none&code=x&codeA=x&codeB=x").WantOutcome(http.StatusBadRequest, "not-supported", "it has")
 			default:
 				s.Errorf("%s claims $%s", typ, op.Name)
 			}
 		}
 	}
-	want := map[string]int{"everything": 3, "lastn": 1}
+	want := map[string]int{"everything": 3, "lastn": 1, "expand": 1, "validate-code": 2, "lookup": 1, "subsumes": 1, "translate": 1}
 	for _, name := range []string{"meta", "meta-add", "meta-delete", "validate"} {
 		want[name] = len(c.Rest[0].Resource)
 	}

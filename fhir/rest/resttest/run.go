@@ -27,6 +27,7 @@ func Run(t *testing.T, open Open) {
 		{"Scopes", scopes},
 		{"Across types", acrossTypes},
 		{"Operations", searchOperations},
+		{"Terminology", terminologies},
 		{"Capabilities", capabilities},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })
