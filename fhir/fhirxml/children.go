@@ -32,9 +32,9 @@ func (c *children) child(dst []byte, start xml.StartElement, a *attributes) ([]b
 	}
 	if c.open != e {
 		dst = c.finish(dst)
-		if url := c.shape.url; a != nil && a.url != nil && url.order < e.order {
+		if url := c.shape.url; a != nil && a.url != "" && url.order < e.order {
 			dst = append(appendString(append(dst, `"url":`...), a.url), ',')
-			a.url = nil
+			a.url = ""
 		}
 		c.open, c.count, c.start, c.values, c.unders, c.last = e, 0, len(dst), false, nil, e.order
 		dst = append(append(append(dst, '"'), e.name...), `":`...)
@@ -48,14 +48,17 @@ func (c *children) child(dst []byte, start xml.StartElement, a *attributes) ([]b
 	if e.repeats {
 		index = c.count
 		r.depth++
-		defer func() { r.depth-- }()
 	}
 	c.count++
 	r.path = append(r.path, step{e.name, index})
-	if dst, err = c.one(dst, e, start); err == nil {
-		r.path = r.path[:len(r.path)-1]
+	if dst, err = c.one(dst, e, start); err != nil {
+		return dst, err
 	}
-	return dst, err
+	r.path = r.path[:len(r.path)-1]
+	if e.repeats {
+		r.depth--
+	}
+	return dst, nil
 }
 
 // element finds what an element is and whether it may come here.
@@ -112,13 +115,13 @@ func (c *children) primitive(dst []byte, e *element, a *attributes) ([]byte, err
 	at, path := r.at, len(r.path)
 	var err error
 	switch {
-	case !a.valued:
+	case a.value == "":
 		dst = append(dst, "null"...)
 	case e.form == formString:
 		dst = appendString(dst, a.value)
 	case e.form == formNumber && !isNumber(a.value):
 		err = r.fail(Value, "the value must be a number: digits, with a sign, a fraction or an exponent")
-	case e.form == formBoolean && string(a.value) != "true" && string(a.value) != "false":
+	case e.form == formBoolean && a.value != "true" && a.value != "false":
 		err = r.fail(Value, "the value must be true or false")
 	default:
 		dst = append(dst, a.value...)
@@ -126,12 +129,12 @@ func (c *children) primitive(dst []byte, e *element, a *attributes) ([]byte, err
 	if err != nil {
 		return dst, err
 	}
-	c.values = c.values || a.valued
+	c.values = c.values || a.value != ""
 	var under []byte
 	if under, err = r.object(nil, e.shape, a); err != nil {
 		return dst, err
 	}
-	if !a.valued && len(under) == 0 {
+	if a.value == "" && len(under) == 0 {
 		r.at, r.path = at, r.path[:path]
 		return dst, r.fail(Empty, "an element must have a value or children")
 	}
@@ -251,7 +254,7 @@ func (r *reader) div(dst []byte, start xml.StartElement) ([]byte, error) {
 }
 
 // isNumber: the grammar of JSON, which is that of R4's decimal.
-func isNumber(b []byte) bool {
+func isNumber(b string) bool {
 	digits := func() bool {
 		n := 0
 		for ; n < len(b) && '0' <= b[n] && b[n] <= '9'; n++ {
@@ -285,10 +288,11 @@ func isNumber(b []byte) bool {
 }
 
 // appendString appends a JSON string. Nothing is escaped but what must be.
-func appendString(dst, text []byte) []byte {
+func appendString[T string | []byte](dst []byte, text T) []byte {
 	dst = append(dst, '"')
 	from := 0
-	for i, c := range text {
+	for i := range len(text) {
+		c := text[i]
 		escape := ""
 		switch {
 		case c >= ' ' && c != '"' && c != '\\':

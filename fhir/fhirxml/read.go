@@ -32,15 +32,13 @@ func AppendJSON(dst, data []byte) ([]byte, error) {
 		return dst, err
 	}
 	// Nothing but comments and white space may follow.
-	switch t, err := r.next(); {
+	switch _, err := r.next(); {
 	case errors.Is(err, io.EOF):
 		return out, nil
 	case err != nil:
 		return dst, err
-	default:
-		_ = t
-		return dst, r.fail(Syntax, "something follows the resource")
 	}
+	return dst, r.fail(Syntax, "something follows the resource")
 }
 
 type reader struct {
@@ -156,9 +154,7 @@ func isNamespace(a xml.Attr) bool {
 
 // attributes are those of an element: id, url and value.
 type attributes struct {
-	id, url, value []byte
-	// valued tells an empty value from none.
-	valued bool
+	id, url, value string // "" for none: they may not be empty
 }
 
 // read reads the attributes of the start tag that was read last.
@@ -167,7 +163,7 @@ func (r *reader) attributes(start xml.StartElement, e *element) (a attributes, e
 		if isNamespace(attr) {
 			continue
 		}
-		var to *[]byte
+		var to *string
 		switch attr.Name {
 		case xml.Name{Local: "id"}:
 			to = &a.id
@@ -177,20 +173,20 @@ func (r *reader) attributes(start xml.StartElement, e *element) (a attributes, e
 			}
 		case xml.Name{Local: "value"}:
 			if e.primitive() {
-				to, a.valued = &a.value, true
+				to = &a.value
 			}
 		}
 		switch {
 		case to == nil:
 			return a, r.failAt(attr.Name.Local, Unknown, "unknown attribute: the element has none of that name")
-		case *to != nil:
+		case *to != "":
 			return a, r.failAt(attr.Name.Local, Cardinality, "an attribute twice")
 		case attr.Value == "":
 			return a, r.failAt(attr.Name.Local, Empty, "an attribute must not be empty")
 		}
-		*to = []byte(attr.Value)
+		*to = attr.Value
 		if strings.ContainsAny(attr.Value, "\n\t") {
-			*to = r.normalized(i)
+			*to = string(r.normalized(i))
 		}
 	}
 	return a, nil
@@ -252,7 +248,7 @@ func (r *reader) object(dst []byte, s *shape, a *attributes) ([]byte, error) {
 	if s.resource {
 		dst = append(append(append(dst, `"resourceType":"`...), s.name...), `",`...)
 	}
-	if a != nil && a.id != nil {
+	if a != nil && a.id != "" {
 		dst = append(appendString(append(dst, `"id":`...), a.id), ',')
 	}
 	c := children{r: r, shape: s, last: -1}
@@ -270,7 +266,7 @@ func (r *reader) object(dst []byte, s *shape, a *attributes) ([]byte, error) {
 		}
 	}
 	dst = c.finish(dst)
-	if a != nil && a.url != nil {
+	if a != nil && a.url != "" {
 		dst = append(appendString(append(dst, `"url":`...), a.url), ',')
 	}
 	if len(dst) == from+1 {
@@ -281,7 +277,7 @@ func (r *reader) object(dst []byte, s *shape, a *attributes) ([]byte, error) {
 }
 
 func eofIsError(r *reader, err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return r.fail(Syntax, "the XML text ends too early")
 	}
 	return err

@@ -140,8 +140,21 @@ func TestExamplesRoundTrip(t *testing.T) {
 				return
 			}
 			done++
-			roundTrip(t, data, Options{})
-			roundTrip(t, data, Options{Indent: true})
+			plain, err := AppendJSON(nil, roundTrip(t, data, Options{}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc, err := rawjson.Parse(data, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := Append(nil, doc.Root(), Options{Indent: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if indented, err := AppendJSON(nil, text); err != nil || !bytes.Equal(indented, plain) {
+				t.Errorf("indented it is another resource: %v", err)
+			}
 		})
 	}
 	t.Logf("%d examples", done)

@@ -64,7 +64,7 @@ func checkDiv(text []byte, entities map[string]string) (divView, error) {
 		at := d.InputOffset()
 		t, err := d.Token()
 		switch {
-		case err == io.EOF && depth == 0 && at > 0:
+		case errors.Is(err, io.EOF) && depth == 0 && at > 0:
 			return v, nil
 		case err != nil:
 			return v, err
@@ -131,7 +131,7 @@ func (v *divView) canonical(text []byte) (div []byte, ok bool) {
 	for outermost := true; ; {
 		t, err := d.Token()
 		if err != nil {
-			return []byte(b.String()), err == io.EOF
+			return []byte(b.String()), errors.Is(err, io.EOF)
 		}
 		if _, ends := t.(xml.EndElement); open && !ends {
 			b.WriteByte('>')

@@ -100,8 +100,7 @@ func (a *API) postBelowType(r *request) error {
 }
 
 func (a *API) getBelowInstance(r *request) error {
-	switch {
-	case strings.HasPrefix(r.sub, "$"):
+	if strings.HasPrefix(r.sub, "$") {
 		return a.searchOperation(r, r.sub)
 	}
 	return a.searchCompartment(r, r.sub)

@@ -189,7 +189,7 @@ func bundlesInXML(s *Server) {
 		s.Errorf("%+v", b)
 	}
 	s.Do("DELETE", "Patient/p", "").Want(http.StatusNoContent)
-	if b := s.Get("_history", xml...).JSON().Bundle("history"); len(b.Entry) != 3 || b.Entry[0].Request.Method != "DELETE" {
+	if b := s.Get("_history", xml...).JSON().Bundle("history"); len(b.Entry) != 3 || b.Entry[0].Request.Method != http.MethodDelete {
 		s.Errorf("%+v", b)
 	}
 }
