@@ -16,5 +16,6 @@
 //     plan.go chooses what drives it, gather.go and numbers.go walk postings,
 //     sorting.go brings matches into order, count.go counts them. What may be
 //     held in memory is in limits.go and at searcher.
+//   - room.go keeps writes off a disk that is nearly full.
 //   - check.go, backup.go, compact.go, trim.go and drop.go are for operators.
 package pebble
