@@ -22,9 +22,6 @@ type bundle struct {
 	w       *bufio.Writer
 	sent    gin.ResponseWriter
 	entries int
-	// finish, when set, writes what was gathered: for _pretty the whole
-	// bundle has to be known.
-	finish func()
 	// xml, when set, gathers each part and turns it into XML.
 	xml *xmlParts
 	out *bufio.Writer
@@ -41,9 +38,7 @@ func (a *API) startBundle(r *request, typ string, total int64, links []link) *bu
 		b.out, b.xml = b.w, &xmlParts{o: fhirxml.Options{Indent: r.format.pretty}}
 		b.w = bufio.NewWriter(&b.xml.part)
 	case r.format.pretty:
-		var all bytes.Buffer
-		b.w.Reset(&all)
-		b.finish = func() { _, _ = r.Writer.Write(indented(all.Bytes())) }
+		b.w.Reset(&indenter{to: r.Writer})
 	}
 	b.raw(`{"resourceType":"Bundle","id":`)
 	b.quote(a.o.NewID())
@@ -173,9 +168,6 @@ func (b *bundle) end() {
 	}
 	b.raw(`}`)
 	_ = b.w.Flush() // the client has gone: nobody is left to tell
-	if b.finish != nil {
-		b.finish()
-	}
 }
 
 // appendJSON appends a JSON string: "&" and "<" as they are.
