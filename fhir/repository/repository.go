@@ -26,6 +26,9 @@ type Options struct {
 	// Parameters knows the search parameters that tenants define; one of its
 	// own when nil.
 	Parameters *parameters.Registry
+	// FullText makes keys of the words of resources, for _text and _content.
+	// A registry given in Parameters decides that itself.
+	FullText bool
 	// Now is the clock of searches ("ap" prefix); versions get their time
 	// from the store.
 	Now func() time.Time
@@ -52,7 +55,7 @@ func New(o Options) *Repository {
 		o.MaxCount = 1000
 	}
 	if o.Parameters == nil {
-		o.Parameters = parameters.New(parameters.Options{Store: o.Store, Definitions: o.Definitions, Index: o.Index, Now: o.Now})
+		o.Parameters = parameters.New(parameters.Options{Store: o.Store, Definitions: o.Definitions, Index: o.Index, Now: o.Now, FullText: o.FullText})
 	}
 	return &Repository{o}
 }
@@ -64,7 +67,7 @@ func (r *Repository) Definitions() *conformance.Definitions { return r.o.Definit
 func (r *Repository) NewID() string { return r.o.NewID() }
 
 func (r *Repository) base(t store.Tenant) search.Base {
-	b := search.Base{Definitions: r.o.Definitions}
+	b := search.Base{Definitions: r.o.Definitions, FullText: r.o.Parameters.FullText()}
 	if r.o.BaseURL != nil {
 		b.URL = r.o.BaseURL(t)
 	}

@@ -13,6 +13,9 @@ type Base struct {
 	// URL is the absolute base of the tenant's FHIR service without a
 	// trailing slash; "" when the server does not know it.
 	URL string
+	// FullText says that the words of resources are keys, for _text and
+	// _content.
+	FullText bool
 }
 
 // Local reads a literal reference: "Type/id", "Type/id/_history/1" or either

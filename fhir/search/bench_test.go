@@ -41,9 +41,14 @@ func synthea(b *testing.B) (nodes []rawjson.Node, bytes int) {
 }
 
 // One operation is one resource, parsed already.
-func BenchmarkKeys(b *testing.B) {
+func BenchmarkKeys(b *testing.B) { benchmarkKeys(b, false) }
+
+// The same with the words of _text and _content.
+func BenchmarkKeysFullText(b *testing.B) { benchmarkKeys(b, true) }
+
+func benchmarkKeys(b *testing.B, fullText bool) {
 	nodes, size := synthea(b)
-	base := Base{Definitions: conformance.R4()}
+	base := Base{Definitions: conformance.R4(), FullText: fullText}
 	keys, bytes := 0, 0
 	for _, n := range nodes {
 		typ, _ := n.Member("resourceType")

@@ -17,6 +17,9 @@ var controls = map[string]func(p *parser, value string) error{
 	"_summary":  (*parser).summary,
 	"_elements": (*parser).elements,
 	"_type":     (*parser).types,
+
+	"_contained":     (*parser).contained,
+	"_containedType": (*parser).containedType,
 }
 
 func (p *parser) control(param Parameter) (bool, error) {
@@ -58,6 +61,27 @@ func (p *parser) types(value string) error {
 		return nil
 	}
 	return outcome.BadRequest(outcome.CodeValue, "_type names another type than the URL, %s.", p.r.Type)
+}
+
+// contained: R4 search, contained resources. What resources contain is not
+// searched by itself, which is what the page has as the default.
+func (p *parser) contained(value string) error {
+	switch value {
+	case "false":
+		return nil
+	case "true", "both":
+		return outcome.BadRequest(outcome.CodeNotSupported, "_contained=%s is not supported: this server searches resources and not what they contain. Only _contained=false works.", value)
+	}
+	return outcome.BadRequest(outcome.CodeValue, "The value of _contained must be true, false or both.")
+}
+
+// containedType says how contained resources are returned, of which there are
+// none.
+func (p *parser) containedType(value string) error {
+	if value != "container" && value != "contained" {
+		return outcome.BadRequest(outcome.CodeValue, "The value of _containedType must be container or contained.")
+	}
+	return nil
 }
 
 func (p *parser) count(value string) error {

@@ -17,11 +17,19 @@ func (p *parser) criterion(typ string, number uint16, name, value string) (store
 	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
 		return p.has(typ, rest, value)
 	}
-	if name == "_filter" {
-		return p.filter(typ, number, value)
-	}
 	if name == "_list" {
 		return p.list(typ, value)
+	}
+	switch own, _, _ := strings.Cut(name, ":"); own {
+	case "_filter":
+		if own != name {
+			return nil, noModifier(own, name[len(own)+1:])
+		}
+		return p.filter(typ, number, value)
+	case "_text", "_content":
+		return p.words(typ, number, name, value)
+	case "_query":
+		return nil, unsupported(outcome.BadRequest(outcome.CodeNotSupported, "_query is not supported: this server has no named queries."))
 	}
 	head, chain, chained := strings.Cut(name, ".")
 	code, modifier, modified := strings.Cut(head, ":")

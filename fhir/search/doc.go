@@ -34,6 +34,8 @@
 //	           l     place, one of n q s c, where       prefixes, of a span
 //	           h     the same of the high end           prefixes, of a span
 //	uri        u     URI                                equality, :below, :above
+//	_text      d     word, normalised                   the word, word*
+//	_content   d     the same                           the same
 //	composite  k     length, form and value of the      first$second
 //	                 first, form and value of the second
 //	           k     the first, node of the second,     first$second$third
@@ -57,8 +59,10 @@
 // # What is refused
 //
 // Everything that is not understood is a 400 that names it: unknown parameters,
-// modifiers, phonetic, _text, _content, _query, _contained. Only unknown and
-// unsupported parameters may be left out by Prefer: handling=lenient; a
+// modifiers, phonetic, _query, _contained other than false, and _text and
+// _content unless the server's setting full-text is on, since words are twice
+// as many keys as all others: a Synthea resource has 92 then, of 1.6 kB. Only
+// unknown and unsupported parameters may be left out by Prefer: handling=lenient; a
 // modifier changes what is found and is refused in any case.
 //
 // # Terminology
@@ -75,6 +79,9 @@
 //     low end of one and the high end of another for the same from the 4th on.
 //   - Of more than 4 dates of one parameter of a resource, ap and eq of
 //     fractions of a second do the same, and po in a _filter.
+//   - Full text has 1,000 different words of a resource, 64 bytes of each, and
+//     none of texts over 1,000 bytes without a space; where they stand to each
+//     other is not known, so there are no phrases.
 //   - ew in a _filter sees the last 63 bytes of the first 500 of a text, and
 //     codes in a _filter differ by case, as they do elsewhere.
 //   - Texts are searched by their first 400 bytes, and 500 by :contains; codes,

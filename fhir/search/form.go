@@ -40,6 +40,15 @@ func Fingerprint(d *conformance.Definitions) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
+// FingerprintOf is Fingerprint with what else of a base decides about keys.
+func FingerprintOf(b Base) string {
+	f := Fingerprint(b.Definitions)
+	if b.FullText {
+		f += "+text1" // raise it when the words of a text become others
+	}
+	return f
+}
+
 // Everything selects all resources of a type; none of a type that is unknown.
 func Everything(d *conformance.Definitions, typ string) store.Clause {
 	number, ok := d.TypeNumber(typ)

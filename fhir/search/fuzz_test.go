@@ -19,7 +19,7 @@ func FuzzParse(f *testing.F) {
 		"name=a&birthdate=ge2020&_sort=-name&_count=3", "code-value-quantity=a|b$gt5.4|c|d", "subject:Patient.name:exact=x",
 		"_has:Observation:patient:_has:Provenance:target:agent=x", "identifier:of-type=a|b|c", "url:above=http://a/b/c", "probability=ap1e-9",
 		`given=a\,b,c\`, "_include=*&_revinclude:iterate=Observation:*", "_type=Patient&_id=x", "date=2020-01-01T10:00:60.5%2B02:00", "a:b:c.d:e=f",
-		"subject.subject.subject.name=x", "_filter=name+eq+x+and+not(birthdate+ge+2020)", "_sort=_id,-_lastUpdated&_total=estimate&_type=Patient,Group", "_summary=text&_elements=a", "_page=AAAA", "%00=%00", "gender:not=a,b&gender:missing=true",
+		"subject.subject.subject.name=x", "_text=(bone+or+liv*)+and+not+x", "_content=a,b&_text:missing=true", "_contained=false", "_filter=name+eq+x+and+not(birthdate+ge+2020)", "_sort=_id,-_lastUpdated&_total=estimate&_type=Patient,Group", "_summary=text&_elements=a", "_page=AAAA", "%00=%00", "gender:not=a,b&gender:missing=true",
 	} {
 		for _, typ := range []string{"Patient", "Observation", ""} {
 			f.Add(typ, q, false)
@@ -31,7 +31,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		o := testOptions()
-		o.Lenient = lenient
+		o.Lenient, o.Base.FullText = lenient, len(query)%2 == 0
 		if len(query)%3 == 0 {
 			o.Compartment = &Compartment{Type: "Patient", ID: "x"}
 		}

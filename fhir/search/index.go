@@ -153,6 +153,9 @@ func (x *Index) Keys(typ string, resource rawjson.Node, base Base) ([]store.Key,
 			return nil, extraction(typ, t.parameters[i].sp, err)
 		}
 	}
+	if base.FullText {
+		ex.fullText(x.definitions, typ, t.number, resource)
+	}
 	return ex.emit.keys(), nil
 }
 

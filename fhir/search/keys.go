@@ -24,6 +24,7 @@ const (
 	formWithin     = 'w'
 	formSeveral    = 'm'
 	formComposite  = 'k'
+	formWord       = 'd'
 	formCanonical  = 'q'
 	formPosition   = 'g'
 )

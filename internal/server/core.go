@@ -41,7 +41,7 @@ func newCore(c Config, st store.Store, url string, key []byte) (*core, error) {
 	index := search.NewIndex(k.definitions, r4model.R4())
 	k.parameters = parameters.New(parameters.Options{
 		Store: st, Definitions: k.definitions, Index: index, Now: time.Now, Logger: c.Logger,
-		Life: c.Learn, Allowance: 2 * c.Learn,
+		Life: c.Learn, Allowance: 2 * c.Learn, FullText: c.FullText,
 		Progress: func(ctx context.Context, t store.Tenant, p parameters.Parameter) string {
 			return k.runner.Progress(ctx, t, p)
 		},

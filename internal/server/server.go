@@ -53,6 +53,8 @@ type Config struct {
 	// Learn is how long an instance may not know what another one changed; 5 s
 	// when zero. It matters where instances share a store.
 	Learn time.Duration
+	// FullText makes the words of resources searchable by _text and _content.
+	FullText bool
 	// MaxBody is the most bytes of a FHIR resource; 0 for 50 MiB, and never
 	// more than the store takes.
 	MaxBody int64

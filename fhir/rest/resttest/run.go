@@ -28,6 +28,7 @@ func Run(t *testing.T, open Open) {
 		{"Across types", acrossTypes},
 		{"Operations", searchOperations},
 		{"Terminology", terminologies},
+		{"Words", wordSearches},
 		{"Capabilities", capabilities},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })

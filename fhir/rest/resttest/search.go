@@ -40,30 +40,35 @@ func searches(t *testing.T, open Open) {
 		combinations, chains, reverseChains, missing,
 		filters,
 	} {
-		t.Run(sub.name, func(t *testing.T) {
-			s := s.In(t).On("search-" + sub.name + "/test")
-			s.Put(sub.resources...)
-			for _, c := range sub.found {
-				t.Run(c.rule, func(t *testing.T) {
-					s := s.In(t)
-					if got := s.Search(c.query); got != c.ids {
-						t.Errorf("GET %s finds %q, want %q", c.query, got, c.ids)
-					}
-				})
-			}
-			for _, c := range sub.unheld {
-				t.Run(c.rule, func(t *testing.T) {
-					a := s.In(t).Get(c.query).Want(c.status)
-					if !strings.Contains(string(a.Body), c.word) || !strings.Contains(string(a.Body), `"OperationOutcome"`) {
-						t.Errorf("the answer does not name %s: %s", c.word, a.Body)
-					}
-				})
-			}
-			for _, c := range sub.refused {
-				t.Run(c.rule, func(t *testing.T) {
-					s.In(t).Get(c.query).WantOutcome(http.StatusBadRequest, c.code, c.words...)
-				})
-			}
-		})
+		sub.run(t, s)
 	}
+}
+
+// run stores a subject's resources in a tenant of their own and asks.
+func (sub subject) run(t *testing.T, s *Server) {
+	t.Run(sub.name, func(t *testing.T) {
+		s := s.In(t).On("search-" + sub.name + "/test")
+		s.Put(sub.resources...)
+		for _, c := range sub.found {
+			t.Run(c.rule, func(t *testing.T) {
+				s := s.In(t)
+				if got := s.Search(c.query); got != c.ids {
+					t.Errorf("GET %s finds %q, want %q", c.query, got, c.ids)
+				}
+			})
+		}
+		for _, c := range sub.unheld {
+			t.Run(c.rule, func(t *testing.T) {
+				a := s.In(t).Get(c.query).Want(c.status)
+				if !strings.Contains(string(a.Body), c.word) || !strings.Contains(string(a.Body), `"OperationOutcome"`) {
+					t.Errorf("the answer does not name %s: %s", c.word, a.Body)
+				}
+			})
+		}
+		for _, c := range sub.refused {
+			t.Run(c.rule, func(t *testing.T) {
+				s.In(t).Get(c.query).WantOutcome(http.StatusBadRequest, c.code, c.words...)
+			})
+		}
+	})
 }

@@ -78,11 +78,16 @@ type Server struct {
 // Serve starts an API on a new store.
 func Serve(t testing.TB, open Open) *Server {
 	t.Helper()
-	return ServeWith(t, open, func(*rest.Options) {})
+	return serve(t, open, false, func(*rest.Options) {})
 }
 
 // ServeWith is Serve with further options.
 func ServeWith(t testing.TB, open Open, with func(o *rest.Options)) *Server {
+	t.Helper()
+	return serve(t, open, false, with)
+}
+
+func serve(t testing.TB, open Open, fullText bool, with func(o *rest.Options)) *Server {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	s := &Server{TB: t, Clock: &Clock{now: Start}}
@@ -95,7 +100,7 @@ func ServeWith(t testing.TB, open Open, with func(o *rest.Options)) *Server {
 	definitions := conformance.R4()
 	s.Repository = repository.New(repository.Options{
 		Store: s.Store, Definitions: definitions, Index: index(), Now: s.Clock.Now, NewID: sequence("new"),
-		Pages:   search.PageTokens{Key: []byte("a key for tests only")},
+		Pages: search.PageTokens{Key: []byte("a key for tests only")}, FullText: fullText,
 		BaseURL: func(t store.Tenant) string { return s.Origin + "/fhir/R4/" + string(t) },
 	})
 	o := rest.Options{

@@ -26,6 +26,8 @@ type Options struct {
 	Store       store.Store
 	Definitions *conformance.Definitions
 	Index       *search.Index
+	// FullText makes keys of the words of resources, for _text and _content.
+	FullText bool
 	// Life is how long a view is used without looking at the record again
 	// where other instances share the store; 5 s when zero.
 	Life time.Duration
@@ -73,12 +75,15 @@ func New(o Options) *Registry {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Registry{o: o, fingerprint: search.Fingerprint(o.Definitions), tenants: map[store.Tenant]*tenant{}}
+	return &Registry{o: o, fingerprint: search.FingerprintOf(search.Base{Definitions: o.Definitions, FullText: o.FullText}), tenants: map[store.Tenant]*tenant{}}
 }
 
 // Fingerprint is of the extraction that this program makes keys by, the
 // tenants' own parameters left out.
 func (r *Registry) Fingerprint() string { return r.fingerprint }
+
+// FullText reports whether the words of resources are keys.
+func (r *Registry) FullText() bool { return r.o.FullText }
 
 // Definitions are R4's own.
 func (r *Registry) Definitions() *conformance.Definitions { return r.o.Definitions }
