@@ -29,11 +29,12 @@ type placeFlags struct {
 	MongodbURI      string `name:"mongodb-uri" help:"The MongoDB, instead of the embedded store." env:"FHIRFACADE_MONGODB_URI,MONGODB_URI" placeholder:"URI"`
 	MongodbDatabase string `name:"mongodb-database" help:"Database in MongoDB." default:"fhirfacade" env:"FHIRFACADE_MONGODB_DATABASE"`
 	PublicURL       string `name:"public-url" help:"Scheme and host under which clients reach the server." env:"FHIRFACADE_PUBLIC_URL" placeholder:"URL"`
+	FullText        bool   `help:"The server's setting for _text and _content, for work on the store itself." env:"FHIRFACADE_FULL_TEXT"`
 }
 
 func (p placeFlags) place() operate.Place {
 	return operate.Place{Server: p.Server, Token: p.AdminToken, Config: server.Config{
-		Listen: p.Listen, Data: p.Data, MongoDBURI: p.MongodbURI, MongoDBDatabase: p.MongodbDatabase, PublicURL: p.PublicURL,
+		Listen: p.Listen, Data: p.Data, MongoDBURI: p.MongodbURI, MongoDBDatabase: p.MongodbDatabase, PublicURL: p.PublicURL, FullText: p.FullText,
 		Logger: slog.New(slog.DiscardHandler),
 	}}
 }
