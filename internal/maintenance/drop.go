@@ -180,6 +180,7 @@ func (r *Runner) remove(ctx context.Context, tenants []store.Tenant) (left bool,
 		r.o.Parameters.Forget(t)
 		r.mu.Lock()
 		delete(r.holding, t)
+		delete(r.looked, t)
 		r.mu.Unlock()
 	}
 	return left, nil

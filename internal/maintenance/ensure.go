@@ -43,9 +43,34 @@ func (r *Runner) Check(ctx context.Context) error {
 	return nil
 }
 
+// reconcile takes up SearchParameters that whoever stored them did not come to
+// take up. It looks only where something was committed since.
+func (r *Runner) reconcile(ctx context.Context, t store.Tenant) error {
+	head, err := r.o.Store.Head(ctx, t)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	same := r.looked[t] == head
+	r.mu.Unlock()
+	if same {
+		return nil
+	}
+	if _, err := r.o.Parameters.Reconcile(ctx, t); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.looked[t] = head
+	return nil
+}
+
 // ensure orders the reindexing that a tenant needs and nobody has ordered.
 // What an operator has cancelled, or what failed, is not ordered again.
 func (r *Runner) ensure(ctx context.Context, t store.Tenant) error {
+	if err := r.reconcile(ctx, t); err != nil {
+		return err
+	}
 	rec, err := r.o.Parameters.Record(ctx, t)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func (w *watched) Rekey(ctx context.Context, t store.Tenant, changes []store.Key
 
 // server is what of a server the jobs need.
 type server struct {
-	t      *testing.T
+	t      testing.TB
 	store  *watched
 	repo   *repository.Repository
 	custom *parameters.Registry
@@ -59,7 +59,7 @@ type server struct {
 
 var sequence atomic.Int64
 
-func newServer(t *testing.T, s store.Store, c *clock, o maintenance.Options) *server {
+func newServer(t testing.TB, s store.Store, c *clock, o maintenance.Options) *server {
 	t.Helper()
 	w := &watched{Store: s}
 	id := func() string { return fmt.Sprintf("id-%d", sequence.Add(1)) }
@@ -83,7 +83,7 @@ func newServer(t *testing.T, s store.Store, c *clock, o maintenance.Options) *se
 	return srv
 }
 
-func open(t *testing.T) (store.Store, *clock) {
+func open(t testing.TB) (store.Store, *clock) {
 	t.Helper()
 	c := &clock{}
 	c.at.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).Unix())
@@ -306,4 +306,44 @@ func TestRetention(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A SearchParameter whose taking up was cut short, by a process that ended
+// behind the commit, is taken up by the next round.
+func TestParameterThatWasNotTakenUp(t *testing.T) {
+	st, c := open(t)
+	s := newServer(t, st, c, maintenance.Options{})
+	s.patients(3)
+	key := search.Everything(conformance.R4(), "SearchParameter").(store.Range).From
+	body := []byte(`{"resourceType":"SearchParameter","id":"suffix","url":"http://example.org/suffix","name":"x","status":"active",` +
+		`"description":"x","code":"suffix","base":["Patient"],"type":"string","expression":"Patient.name.suffix"}`)
+	if _, err := st.Commit(t.Context(), tenant, store.Commit{Changes: []store.Change{{
+		Ref:    store.Ref{Type: "SearchParameter", ID: "suffix"},
+		Render: func(store.Stamp) store.Content { return store.Content{Body: body, Keys: []store.Key{key}} },
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.runner.Tenant(t.Context(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.count("suffix", "senior"); n != 3 || err != nil {
+		t.Errorf("found %d, %v", n, err)
+	}
+}
+
+// One operation is the reindexing of 2,000 small Patients on disk.
+func BenchmarkReindex(b *testing.B) {
+	st, c := open(b)
+	s := newServer(b, st, c, maintenance.Options{})
+	s.patients(2000)
+	b.ResetTimer()
+	for range b.N {
+		if _, err := s.runner.Order(b.Context(), tenant, []string{"Patient"}, "requested"); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.runner.Tenant(b.Context(), tenant); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(2000*b.N)/b.Elapsed().Seconds(), "resources/s")
 }

@@ -52,6 +52,9 @@ type Runner struct {
 	// busy are tenants whose jobs are being done here; true when another look
 	// was asked for meanwhile.
 	busy map[store.Tenant]bool
+	// looked is up to where a tenant's log was when its SearchParameters were
+	// looked at.
+	looked map[store.Tenant]int64
 	// holding is what the last look at the logs found.
 	holding map[store.Tenant]LogState
 }
@@ -81,7 +84,7 @@ func New(o Options) *Runner {
 	}
 	return &Runner{
 		o: o, jobs: NewJobs(o.Store, o.Now), wake: make(chan struct{}, 1),
-		busy: map[store.Tenant]bool{}, holding: map[store.Tenant]LogState{},
+		busy: map[store.Tenant]bool{}, looked: map[store.Tenant]int64{}, holding: map[store.Tenant]LogState{},
 	}
 }
 
