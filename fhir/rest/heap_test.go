@@ -25,7 +25,6 @@ func TestLargeSearchsetsAreStreamed(t *testing.T) {
 		s.Put(`{"resourceType":"Media","id":"` + id + `","status":"completed","content":{"data":"` + data + `"}}`)
 		items = append(items, `{"item":{"reference":"Media/`+id+`"}}`)
 	}
-	data = ""
 	s.Put(`{"resourceType":"List","id":"l","status":"current","mode":"working","entry":[` + strings.Join(items, ",") + `]}`)
 	s.Get("Media?_count=1000") // which fills the engine's cache
 	for _, query := range []string{

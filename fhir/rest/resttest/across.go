@@ -27,7 +27,11 @@ func acrossTypes(t *testing.T, open Open) {
 		byTime = append(byTime, typ+"/"+id)
 		byID = append(byID, typ+"/"+id)
 	}
-	slices.SortFunc(byID, func(a, b string) int { return strings.Compare(a[strings.Index(a, "/"):], b[strings.Index(b, "/"):]) })
+	slices.SortFunc(byID, func(a, b string) int {
+		_, x, _ := strings.Cut(a, "/")
+		_, y, _ := strings.Cut(b, "/")
+		return strings.Compare(x, y)
+	})
 	of := func(all []string, types ...string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(ref string) bool {
 			typ, _, _ := strings.Cut(ref, "/")
