@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -104,8 +105,17 @@ type writer struct {
 }
 
 type operation struct {
+	// head is the key's beginning, for comparing most keys at once.
+	head       uint64
 	key, value []byte
 	remove     bool
+}
+
+func (o *operation) compare(p *operation) int {
+	if o.head != p.head {
+		return cmp.Compare(o.head, p.head)
+	}
+	return bytes.Compare(o.key, p.key)
 }
 
 // stored is a current version as it lies in the database.
@@ -114,8 +124,15 @@ type stored struct {
 	keys     []store.Key
 }
 
-func (w *writer) set(k, v []byte) { w.ops = append(w.ops, operation{key: k, value: v}) }
-func (w *writer) delete(k []byte) { w.ops = append(w.ops, operation{key: k, remove: true}) }
+func (w *writer) set(k, v []byte) { w.add(operation{key: k, value: v}) }
+func (w *writer) delete(k []byte) { w.add(operation{key: k, remove: true}) }
+
+func (w *writer) add(o operation) {
+	var head [8]byte
+	copy(head[:], o.key)
+	o.head = binary.BigEndian.Uint64(head[:])
+	w.ops = append(w.ops, o)
+}
 
 // posting makes a posting's key in the arena.
 func (w *writer) posting(k store.Key, number int64) []byte {
@@ -137,9 +154,16 @@ func (w *writer) batch() (*pebble.Batch, error) {
 	for _, o := range w.ops {
 		size += len(o.key) + len(o.value) + 8
 	}
-	slices.SortStableFunc(w.ops, func(a, b operation) int { return bytes.Compare(a.key, b.key) })
+	sorted := make([]int32, len(w.ops)) // what is moved about is small
+	for i := range sorted {
+		sorted[i] = int32(i)
+	}
+	slices.SortFunc(sorted, func(i, j int32) int {
+		return cmp.Or(w.ops[i].compare(&w.ops[j]), cmp.Compare(i, j))
+	})
 	b := w.engine.db.NewBatchWithSize(size)
-	for _, o := range w.ops {
+	for _, i := range sorted {
+		o := &w.ops[i]
 		var err error
 		if o.remove {
 			err = b.Delete(o.key, nil)
