@@ -31,8 +31,10 @@ func (e *engine) DropTenant(ctx context.Context, t store.Tenant) error {
 	}
 	var row tenantRow
 	now := bson.NewDateTimeFromTime(e.opts.Clock())
-	err := e.tenants.FindOneAndUpdate(ctx, bson.D{{Key: "t", Value: escaped(string(t))}},
-		bson.D{{Key: "$max", Value: bson.D{{Key: "x", Value: now}}}}).Decode(&row)
+	err := e.names.insist(func() error {
+		return e.tenants.FindOneAndUpdate(ctx, bson.D{{Key: "t", Value: escaped(string(t))}},
+			bson.D{{Key: "$max", Value: bson.D{{Key: "x", Value: now}}}}).Decode(&row)
+	})
 	if err == mongo.ErrNoDocuments { //nolint:errorlint // the driver returns it bare
 		return nil
 	}
@@ -74,7 +76,10 @@ func (e *engine) unname(ctx context.Context, number int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.tenants.UpdateOne(ctx, bson.D{{Key: "_id", Value: number}}, bson.D{{Key: "$unset", Value: bson.D{{Key: "t", Value: ""}}}})
+	err = e.names.insist(func() error {
+		_, err := e.tenants.UpdateOne(ctx, bson.D{{Key: "_id", Value: number}}, bson.D{{Key: "$unset", Value: bson.D{{Key: "t", Value: ""}}}})
+		return err
+	})
 	if err != nil {
 		return wrap(ctx, err)
 	}

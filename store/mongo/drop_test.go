@@ -2,6 +2,8 @@ package mongo
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -264,5 +266,28 @@ func TestNumbersAreDrawnOnce(t *testing.T) {
 			t.Errorf("number %d is of %d and %d", p[1], i, p[0])
 		}
 		numbers[p[0]], tenants[p[1]] = p[1], p[0]
+	}
+}
+
+// Writers that use new tenants for the first time, all at once, do not fail
+// each other, and each tenant has one log.
+func TestNewTenantsUsedAtOnce(t *testing.T) {
+	e := openTest(t, testOptions(t))
+	for round := range 60 {
+		name := store.Tenant(fmt.Sprint("t", round))
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for n := range 4 {
+					if _, err := e.Commit(t.Context(), name, store.Commit{Changes: []store.Change{put(fmt.Sprint(i, "-", n), "")}}); err != nil {
+						t.Errorf("round %d commit: %v", round, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if h, err := e.WaitLog(t.Context(), name, 0); h != 32 || err != nil {
+			t.Errorf("round %d head %d %v", round, h, err)
+		}
 	}
 }

@@ -39,6 +39,10 @@ type tenantRow struct {
 // drops one waits that long until all have noticed, before the drop returns.
 const namesFresh = time.Second
 
+// maxAttempts is how often writing a tenant's row may meet an error before
+// that is the answer.
+const maxAttempts = 10
+
 // names is what this instance knows of the tenants' numbers.
 type names struct {
 	e     *engine
@@ -179,6 +183,19 @@ func (n *names) forget(number int64) {
 	}
 }
 
+// insist does something to a tenant's row again, while the server answers
+// with an error that is no duplicate. DocumentDB now and then answers a write
+// that meets an insert of the same name with an error of its own.
+func (n *names) insist(do func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if _, answered := serverCode(err); !answered || mongo.IsDuplicateKeyError(err) || attempt == maxAttempts {
+			return err
+		}
+		n.e.pause(n.e.jitter(10 * time.Millisecond))
+	}
+}
+
 // draw is find for who will write: it gives the tenant a number if it has
 // none.
 func (n *names) draw(ctx context.Context, t store.Tenant) (scope, error) {
@@ -197,7 +214,10 @@ func (n *names) draw(ctx context.Context, t store.Tenant) (scope, error) {
 		if row.Number > maxNumber {
 			return scope{}, fmt.Errorf("store/mongo: more than %d tenants were made", maxNumber)
 		}
-		_, err = n.e.tenants.InsertOne(ctx, row)
+		err = n.insist(func() error {
+			_, err := n.e.tenants.InsertOne(ctx, row)
+			return err
+		})
 		if mongo.IsDuplicateKeyError(err) {
 			continue // the number, or the tenant, was another instance's
 		}
@@ -223,9 +243,13 @@ func (e *engine) register(ctx context.Context, s scope) error {
 	if used {
 		return nil
 	}
-	result, err := e.tenants.UpdateOne(ctx,
-		bson.D{{Key: "_id", Value: s.number}, {Key: "x", Value: bson.D{{Key: "$exists", Value: false}}}},
-		bson.D{{Key: "$set", Value: bson.D{{Key: "u", Value: true}}}})
+	var result *mongo.UpdateResult
+	err := e.names.insist(func() (err error) {
+		result, err = e.tenants.UpdateOne(ctx,
+			bson.D{{Key: "_id", Value: s.number}, {Key: "x", Value: bson.D{{Key: "$exists", Value: false}}}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "u", Value: true}}}})
+		return err
+	})
 	if err != nil {
 		return wrap(ctx, err)
 	}
