@@ -107,7 +107,7 @@ func (a *API) batch(r *request, bundle rawjson.Node) error {
 	answers := make([]answer, len(all))
 	for i, e := range all {
 		if len(faults[i]) > 0 {
-			answers[i] = refusal(repository.Invalid(faults[i]))
+			answers[i] = refusal(r, repository.Invalid(faults[i]))
 			continue
 		}
 		answers[i] = a.perform(r, e)
@@ -144,26 +144,26 @@ func entryOfPath(expression string) (index int, below string, ok bool) {
 	return index, strings.TrimPrefix(below, "."), err == nil
 }
 
-// refusal is the answer to an entry that cannot be done.
-func refusal(err error) answer {
+// refusal is the answer to an entry of a bundle that cannot be done.
+func refusal(bundle *request, err error) answer {
 	o := outcome.From(err)
-	w := answer{status: o.Status, header: http.Header{}}
-	w.body.Write(outcome.JSON(o.Issues))
+	w := answer{status: o.Status, header: http.Header{}, err: err}
+	w.body.Write(outcome.JSON(bundle.issues(o, err)))
 	return w
 }
 
-// perform does one entry as a request of its own.
+// perform does one entry as a request of its own. One that fails is answered
+// with nothing but why, also when it had begun to write a searchset.
 func (a *API) perform(r *request, e entry) answer {
 	of := &entryOf{bundle: r}
 	request, err := e.request(r, of)
 	if err != nil {
-		w := refusal(err)
-		w.err = err
-		return w
+		return refusal(r, err)
 	}
 	w := answer{status: http.StatusOK, header: http.Header{}}
-	a.inner.ServeHTTP(&w, request)
-	w.err = of.err
+	if a.inner.ServeHTTP(&w, request); of.err != nil {
+		return refusal(r, of.err)
+	}
 	return w
 }
 

@@ -22,6 +22,8 @@ type bundle struct {
 	w       *bufio.Writer
 	sent    gin.ResponseWriter
 	entries int
+	// within says that it is what an entry of a batch or transaction reads.
+	within bool
 	// xml, when set, gathers each part and turns it into XML.
 	xml *xmlParts
 	out *bufio.Writer
@@ -32,7 +34,7 @@ type link struct{ relation, url string }
 func (a *API) startBundle(r *request, typ string, total int64, links []link) *bundle {
 	r.Writer.Header().Set("Content-Type", r.format.contentType)
 	r.Status(http.StatusOK)
-	b := &bundle{w: bufio.NewWriterSize(r.Writer, 32<<10), sent: r.Writer}
+	b := &bundle{w: bufio.NewWriterSize(r.Writer, 32<<10), sent: r.Writer, within: r.entry != nil}
 	switch {
 	case r.format.xml:
 		b.out, b.xml = b.w, &xmlParts{o: fhirxml.Options{Indent: r.format.pretty}}
@@ -112,9 +114,10 @@ func (b *bundle) failed() error {
 
 // abort ends a bundle that cannot be completed. Before anything was sent, the
 // answer is the error; behind that the connection is cut, so that the client
-// does not take what it got for a whole answer.
+// does not take what it got for a whole answer. What an entry reads has not
+// been sent before the entry is done: see perform.
 func (b *bundle) abort(err error) error {
-	if b.sent.Written() {
+	if b.sent.Written() && !b.within {
 		panic(http.ErrAbortHandler)
 	}
 	return err

@@ -64,6 +64,17 @@ func (a *API) write(r *request, status int, body []byte) {
 	}
 }
 
+// forCaches tells caches what an answer depends on beside its URL: the format
+// is negotiated, and Prefer decides what of a search is an error (RFC 9110 §
+// 12.5.5, RFC 7240 § 2). It is for the client that asked alone, and asked for
+// again before it is shown: from Last-Modified a browser would guess for how
+// long a resource stays as it is (RFC 9111 § 4.2.2). ETag makes that cheap.
+func (r *request) forCaches() {
+	h := r.Writer.Header()
+	h.Add("Vary", "Accept, Prefer")
+	h.Set("Cache-Control", "private, no-cache")
+}
+
 // versionHeaders: R4 http, versioning.
 func versionHeaders(r *request, d store.Document) {
 	r.Header("ETag", etag(d.Version))

@@ -75,6 +75,7 @@ type handler func(r *request) error
 func (a *API) serve(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := &request{Context: c, typ: c.Param("type"), id: c.Param("id"), sub: c.Param("sub")}
+		r.forCaches()
 		err := a.prepare(r)
 		if err == nil {
 			err = a.authorize(r)

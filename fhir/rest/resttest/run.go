@@ -10,6 +10,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"Interactions", interactions},
 		{"Formats", formats},
+		{"Caches", caches},
 		{"History", histories},
 		{"Search", searches},
 		{"Results", results},
@@ -21,6 +22,7 @@ func Run(t *testing.T, open Open) {
 		{"FHIRPathPatch", fhirPathPatches},
 		{"Batch", batches},
 		{"Transaction", transactions},
+		{"Failing store", failing},
 		{"Large transactions", large},
 		{"Authorize", authorize},
 		{"Meta", metas},
