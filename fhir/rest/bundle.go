@@ -2,13 +2,13 @@ package rest
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/fhirfacade/fhirfacade/fhir/fhirxml"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
@@ -26,7 +26,24 @@ type bundle struct {
 	within bool
 	// xml, when set, gathers each part and turns it into XML.
 	xml *xmlParts
-	out *bufio.Writer
+	// complete says that what is in out is what is sent, byte for byte.
+	complete bool
+	// out is what is sent: w, unless that is gathered first. It goes back
+	// through free.
+	out  *bufio.Writer
+	free func(any)
+}
+
+// bufferSize is room for most pages, which then are sent at once and with
+// their length.
+const bufferSize = 64 << 10
+
+func (a *API) buffer(w io.Writer) *bufio.Writer {
+	if b, ok := a.buffers.Get().(*bufio.Writer); ok {
+		b.Reset(w)
+		return b
+	}
+	return bufio.NewWriterSize(w, bufferSize)
 }
 
 type link struct{ relation, url string }
@@ -34,13 +51,17 @@ type link struct{ relation, url string }
 func (a *API) startBundle(r *request, typ string, total int64, links []link) *bundle {
 	r.Writer.Header().Set("Content-Type", r.format.contentType)
 	r.Status(http.StatusOK)
-	b := &bundle{w: bufio.NewWriterSize(r.Writer, 32<<10), sent: r.Writer, within: r.entry != nil}
+	b := &bundle{w: a.buffer(r.Writer), sent: r.Writer, within: r.entry != nil}
+	b.out, b.free = b.w, a.buffers.Put
 	switch {
 	case r.format.xml:
-		b.out, b.xml = b.w, &xmlParts{o: fhirxml.Options{Indent: r.format.pretty}}
+		b.complete = true
+		b.xml = &xmlParts{o: fhirxml.Options{Indent: r.format.pretty}}
 		b.w = bufio.NewWriter(&b.xml.part)
 	case r.format.pretty:
 		b.w.Reset(&indenter{to: r.Writer})
+	default:
+		b.complete = true
 	}
 	b.raw(`{"resourceType":"Bundle","id":`)
 	b.quote(a.o.NewID())
@@ -71,7 +92,7 @@ func (a *API) startBundle(r *request, typ string, total int64, links []link) *bu
 
 func (b *bundle) raw(s string) { _, _ = b.w.WriteString(s) } // a failed write shows in Flush
 
-func (b *bundle) quote(s string) { b.w.Write(appendJSON(nil, s)) }
+func (b *bundle) quote(s string) { b.w.Write(appendJSON(b.w.AvailableBuffer(), s)) }
 
 // part sends what was gathered for XML.
 func (b *bundle) part() {
@@ -99,16 +120,14 @@ func (b *bundle) match(base string, d store.Document, mode repository.Mode) {
 	b.quote(base + "/" + d.Ref.String())
 	b.raw(`,"resource":`)
 	b.w.Write(d.Body)
-	b.raw(`,"search":{"mode":"` + string(mode) + `"}}`)
+	b.raw(`,"search":{"mode":"`)
+	b.raw(string(mode))
+	b.raw(`"}}`)
 }
 
 // failed reports that the client has gone, so that nothing more need be read.
 func (b *bundle) failed() error {
-	w := b.w
-	if b.xml != nil {
-		w = b.out
-	}
-	_, err := w.Write(nil)
+	_, err := b.out.Write(nil)
 	return err
 }
 
@@ -160,26 +179,27 @@ func (b *bundle) version(base string, v store.Version) {
 }
 
 func (b *bundle) end() {
-	if b.xml != nil {
+	switch {
+	case b.xml != nil:
 		b.part()
 		b.out.Write(b.xml.end())
-		_ = b.out.Flush() // as below
-		return
+	case b.entries > 0:
+		b.raw(`]}`)
+	default:
+		b.raw(`}`)
 	}
-	if b.entries > 0 {
-		b.raw(`]`)
+	if b.complete && !b.sent.Written() {
+		b.sent.Header().Set("Content-Length", strconv.Itoa(b.out.Buffered()))
 	}
-	b.raw(`}`)
-	_ = b.w.Flush() // the client has gone: nobody is left to tell
+	_ = b.out.Flush() // the client has gone: nobody is left to tell
+	b.out.Reset(nil)
+	b.free(b.out)
 }
 
 // appendJSON appends a JSON string: "&" and "<" as they are.
 func appendJSON(dst []byte, s string) []byte {
-	b := bytes.NewBuffer(dst)
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string: cannot fail
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	dst, _ = jsontext.AppendQuote(dst, s) // what is no UTF-8 becomes U+FFFD
+	return dst
 }
 
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -28,6 +28,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -81,6 +82,8 @@ type API struct {
 	o Options
 	// inner serves the entries of batches.
 	inner http.Handler
+	// buffers hold answers while they are written.
+	buffers sync.Pool
 }
 
 // New makes the API.

@@ -44,7 +44,7 @@ func TestBetweenSelectsWhatTheHalvesDo(t *testing.T) {
 			}
 			e.interval(i)
 		}
-		keys := store.SortKeys(e.keys())
+		keys := store.SortKeys(append(e.keys(), paramKey(number, ownExists)))
 		var params []Parameter
 		halves := true
 		for range rapid.IntRange(1, 3).Draw(t, "criteria") {

@@ -15,7 +15,7 @@ func (e *Engine) DiskUsage() (map[string]uint64, error) {
 
 // TightLimits lets searches on a handful of documents go every way.
 func (e *Engine) TightLimits() {
-	e.limits = limits{gather: 2, probe: 2, worth: 1, leaps: 1, few: 1, walk: 4, estimate: 3, chain: 1, remembered: 1}
+	e.limits = limits{gather: 2, probe: 2, turn: 1, worth: 1, leaps: 1, few: 1, walk: 4, estimate: 3, chain: 1, remembered: 1}
 }
 
 // SetEstimate sets how much is looked at for an estimated count.

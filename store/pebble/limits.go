@@ -9,6 +9,8 @@ type limits struct {
 	// probe is how many postings of each part of an And are read to find the
 	// rarest.
 	probe int
+	// turn is after how many checks of a walk gathering has its first turn.
+	turn int
 	// worth is how many documents a driver must have for leaping to be worth
 	// an iterator, and a key for its density to be remembered.
 	worth int
@@ -32,5 +34,5 @@ type limits struct {
 }
 
 var usualLimits = limits{
-	gather: 1 << 16, probe: 4096, worth: 32, leaps: 8, few: 256, walk: 1 << 14, estimate: 10000, chain: 1024, remembered: 1 << 14,
+	gather: 1 << 16, probe: 4096, turn: 256, worth: 32, leaps: 8, few: 256, walk: 1 << 14, estimate: 10000, chain: 1024, remembered: 1 << 14,
 }

@@ -175,6 +175,7 @@ func (s *searcher) planAnd(parts store.And, level int, where string) (plan, erro
 	at := func(i int) string { return s.place(where, "and", i) }
 	used := map[int]bool{}
 	var p plan
+	var dense []*gatherer
 	switch {
 	case driver != nil:
 		used[driver.part] = true
@@ -185,6 +186,7 @@ func (s *searcher) planAnd(parts store.And, level int, where string) (plan, erro
 		}
 	case len(keys) > 0:
 		p, err = s.leap(plan{atMost: unknown}, parts, keys, at, used)
+		dense = slices.DeleteFunc(slices.Clone(cands), func(g *gatherer) bool { return used[g.part] })
 	case len(cands) > 0:
 		p, err = s.planFirstGathered(parts, cands, level, where, used)
 	default:
@@ -203,7 +205,7 @@ func (s *searcher) planAnd(parts store.And, level int, where string) (plan, erro
 		}
 	}
 	if len(check) > 0 {
-		p.numbers = &filtered{s, p.numbers, check, level}
+		p.numbers = s.adaptive(p.numbers, check, dense, level)
 	}
 	return p, nil
 }
