@@ -40,7 +40,7 @@ func Apply(resource []byte, patch rawjson.Node, o Options) ([]byte, error) {
 	if list.Len() > maxOperations || list.Len()*len(resource) > maxRead {
 		return nil, outcome.New(http.StatusUnprocessableEntity, outcome.CodeTooCostly, "The patch has too many operations, or too many for a resource of this size.")
 	}
-	p := patcher{Options: o, context: &fhirpath.Context{Model: o.Model, Now: o.Now, MaxSteps: maxSteps}}
+	p := patcher{Options: o, context: &fhirpath.Context{Model: o.Model, Units: fhirpath.UCUM{}, Now: o.Now, MaxSteps: maxSteps}}
 	i := 0
 	for parameter := range list.Elements() {
 		var err error

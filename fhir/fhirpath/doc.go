@@ -11,6 +11,9 @@
 //	patient, ok := fhirpath.NewResource(ctx.Model, document.Root())
 //	phones, err := expression.Evaluate(ctx, patient)
 //
+// With the Context's Units set to [UCUM], quantities are compared and added
+// whatever their units, and toQuantity() converts.
+//
 // The values of a result refer to the document; nothing is decoded unless an
 // operation needs it. Types come from a [Model]; package r4model has R4's.
 //
@@ -26,5 +29,6 @@
 //
 // Where R4's own content and the text of FHIRPath 2.0 differ, R4's content works:
 // "as" may be used on collections (29 search parameters do), unless
-// Context.Strict is set.
+// Context.Strict is set. That is one of the six cases of HL7's test suite (of
+// 935) that end otherwise; official_test.go lists them with their reasons.
 package fhirpath

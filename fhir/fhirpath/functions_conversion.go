@@ -211,17 +211,23 @@ func toQuantity(v *Value) (Quantity, bool) {
 	return Quantity{}, false
 }
 
-// convert expresses q in another unit.
+// convert expresses q in another unit. Where that has a zero of its own, as
+// Cel has, the steps from it are counted.
 func (m *machine) convert(q Quantity, unit string) (Quantity, bool) {
 	if q.Unit == unit {
 		return q, true
 	}
-	one := Quantity{decimal.New(1, 0), unit}
-	x, y, _, ok := m.commensurable(&q, &one)
-	if !ok || y.IsZero() {
+	zero, one := Quantity{decimal.Zero, unit}, Quantity{decimal.New(1, 0), unit}
+	x, from, _, ok := m.commensurable(&q, &zero)
+	if !ok {
 		return Quantity{}, false
 	}
-	return Quantity{divide(x, y), unit}, true
+	_, to, _, _ := m.commensurable(&q, &one)
+	step := to.Sub(from)
+	if step.IsZero() {
+		return Quantity{}, false
+	}
+	return Quantity{divide(x.Sub(from), step), unit}, true
 }
 
 // callIif is iif(criterion, then, otherwise): only the branch taken is

@@ -18,6 +18,7 @@ func FuzzEvaluate(f *testing.F) {
 		"(1|2|3).aggregate($this + $total, 0)", "'a\\u0041\\n'.encode('hex').replaceMatches('(.)', '$1$1')", "1.587.lowBoundary(2) | @2014.highBoundary(6)",
 		"name.sort(-family, given.first())", "now() - 1 year < today()", "identifier[0].value.substring(1, 1) in ('1' | '2')", "{} implies true xor false", "`name`.all($index >= 0) // x",
 		"telecom.tail().skip(1).take(1).exclude(telecom.first()).trace('x').not()", "deceased ~ @2010-01-01T", "2.power(64).ln().sqrt().round(3)", "text.`div`.htmlChecks()",
+		"98.6 '[degF]'.toQuantity('Cel') / 3 'mg/dL' > 1e-9 '10*3/uL'.comparable(2 's')",
 	} {
 		f.Add(seed)
 	}
@@ -26,6 +27,7 @@ func FuzzEvaluate(f *testing.F) {
 		expression, err := fhirpath.Compile(text)
 		if err == nil {
 			ctx := context()
+			ctx.Units = fhirpath.UCUM{}
 			ctx.MaxSteps, ctx.MaxCollection = 20_000, 2_000
 			ctx.Now = func() time.Time { return time.Unix(1e9, 0) }
 			var values fhirpath.Collection

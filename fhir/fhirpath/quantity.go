@@ -21,16 +21,6 @@ func (q Quantity) String() string {
 	return formatDecimal(q.Value) + " '" + q.Unit + "'"
 }
 
-// Units converts between units of measure. The engine compares units by name
-// and knows the calendar durations itself; Units is asked about the rest.
-type Units interface {
-	// Canonical converts a value of a unit to the unit's base units: 4 g and
-	// 4000 mg give the same pair. Products of units come as (a).(b), quotients
-	// as (a)/(b), which is UCUM's own syntax. ok is false for a unit that is
-	// not known. Canonical must be exact where the conversion is.
-	Canonical(value decimal.Decimal, unit string) (base decimal.Decimal, baseUnit string, ok bool)
-}
-
 // calendarUnit is a calendar duration and its nearest unit in UCUM.
 type calendarUnit struct {
 	name   string // singular

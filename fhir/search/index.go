@@ -42,7 +42,7 @@ type indexed struct {
 // the definitions. Expressions are compiled when their type is first met.
 func NewIndex(d *conformance.Definitions, model fhirpath.Model) *Index {
 	x := &Index{definitions: d, model: model, types: map[string]*typeIndex{}}
-	x.extractors.New = func() any { return &extractor{ctx: fhirpath.Context{Model: model}} }
+	x.extractors.New = func() any { return &extractor{ctx: fhirpath.Context{Model: model, Units: fhirpath.UCUM{}}} }
 	return x
 }
 

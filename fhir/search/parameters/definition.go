@@ -252,7 +252,7 @@ func (c checker) try(sp *conformance.SearchParameter) error {
 	if !ok {
 		return errors.New("not a resource")
 	}
-	_, err = e.Evaluate(&fhirpath.Context{Model: c.model, Strict: true}, root)
+	_, err = e.Evaluate(&fhirpath.Context{Model: c.model, Units: fhirpath.UCUM{}, Strict: true}, root)
 	return err
 }
 
