@@ -145,7 +145,10 @@ func (d *Definitions) IsA(typeName, base string) bool {
 	return false
 }
 
-// jsonChoiceName is the member name of a choice element for one of its types.
+// ChoiceName is the JSON member name of a choice element for one of its types:
+// ("value", "Quantity") is valueQuantity.
+func ChoiceName(element, typeName string) string { return jsonChoiceName(element, typeName) }
+
 func jsonChoiceName(element, typeName string) string {
 	return element + strings.ToUpper(typeName[:1]) + typeName[1:]
 }

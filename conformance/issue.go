@@ -25,7 +25,7 @@ const (
 // (https://hl7.org/fhir/R4/valueset-issue-type.html).
 type IssueCode string
 
-// The issue codes that validation gives.
+// The issue codes that validation gives, here and in fhir/validate.
 const (
 	IssueStructure   IssueCode = "structure"    // not JSON, or not shaped like FHIR
 	IssueRequired    IssueCode = "required"     // an element is missing
@@ -34,6 +34,9 @@ const (
 	IssueInvariant   IssueCode = "invariant"    // a constraint is not met
 	IssueCodeInvalid IssueCode = "code-invalid" // not in a required value set
 	IssueIncomplete  IssueCode = "incomplete"   // the list of issues was cut
+	IssueDuplicate   IssueCode = "duplicate"    // an id stands twice
+	IssueExtension   IssueCode = "extension"    // an extension where it may not stand, or unknown
+	IssueTooCostly   IssueCode = "too-costly"   // a rule takes more work than is allowed
 )
 
 // Issue is one finding, with what an OperationOutcome.issue needs

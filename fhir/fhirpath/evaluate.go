@@ -72,6 +72,15 @@ type Context struct {
 	machine *machine
 }
 
+// Steps is how many operations the last evaluation with the Context took, as
+// MaxSteps counts them.
+func (ctx *Context) Steps() int {
+	if ctx.machine == nil {
+		return 0
+	}
+	return ctx.machine.steps
+}
+
 // Evaluate evaluates the expression on root. The result's values refer to the
 // root's document.
 func (e *Expression) Evaluate(ctx *Context, root Value) (Collection, error) {
