@@ -20,9 +20,12 @@ import (
 // TestAPIOnMongoDB is the same suite on the other engine: whatever is asked,
 // the answers are the same. It needs a MongoDB, such as scripts/mongodb
 // starts.
-func TestAPIOnMongoDB(t *testing.T) {
+func TestAPIOnMongoDB(t *testing.T) { resttest.Run(t, openMongoDB(t)) }
+
+// openMongoDB opens stores in databases of their own.
+func openMongoDB(t *testing.T) resttest.Open {
 	uri := mongoURI(t)
-	resttest.Run(t, func(t testing.TB, clock func() time.Time) store.Store {
+	return func(t testing.TB, clock func() time.Time) store.Store {
 		name := "resttest_" + strings.ToLower(rand.Text()[:12])
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -46,7 +49,7 @@ func TestAPIOnMongoDB(t *testing.T) {
 			}
 		})
 		return s
-	})
+	}
 }
 
 func mongoURI(t *testing.T) string {
