@@ -19,6 +19,9 @@ type Result struct {
 	Next *search.Parameter
 	// Truncated says, after Each, that more would have been included.
 	Truncated bool
+	// Unfinished says that the page ended before it was full, since what
+	// contains resources had to be looked at one by one; Next goes on.
+	Unfinished bool
 
 	r   *Repository
 	ctx context.Context
@@ -27,6 +30,9 @@ type Result struct {
 	index *search.Index
 	// read are the first matches, unread those that follow, without bodies.
 	read, unread []store.Document
+	// within are, for a search of contained resources, the matches of each of
+	// unread.
+	within []containers
 }
 
 // Mode is why a resource is in a searchset (R4 bundle, search.mode).
@@ -53,6 +59,9 @@ func (result *Result) Previous() (back []search.Parameter, ok bool) {
 // included. A match is shown in the version that was found, even if another
 // was written since. It can be called once.
 func (result *Result) Each(f func(d store.Document, mode Mode) error) error {
+	if result.Request.Contained != nil {
+		return result.eachContained(f)
+	}
 	in := newInclusion(result, f)
 	match := func(d store.Document) error {
 		if err := f(d, ModeMatch); err != nil {

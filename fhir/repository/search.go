@@ -76,6 +76,9 @@ func (r *Repository) page(ctx context.Context, t store.Tenant, req *search.Reque
 	if len(req.Branches) > 0 && !req.CountOnly {
 		return result, r.merge(result, q)
 	}
+	if req.Contained != nil {
+		return result, r.contained(result, q)
+	}
 	q.MaxBytes = roundBytes
 	page, err := r.o.Store.Search(ctx, t, q)
 	if err != nil {
@@ -105,6 +108,9 @@ func Query(req *search.Request) store.Query {
 	}
 	if req.CountOnly {
 		q.Limit = 0
+	}
+	if req.Contained != nil {
+		q.After, _ = req.Contained.Behind(req.After)
 	}
 	return q
 }

@@ -47,6 +47,12 @@ func (a *API) searchAt(r *request, self string, in *search.Compartment, typ stri
 	if err != nil {
 		return err
 	}
+	if result.Request.Contained != nil {
+		// Resources of any type may contain what is searched for.
+		if err := a.allowed(r, Access{Interaction: "search-system"}); err != nil {
+			return err
+		}
+	}
 	return a.searchset(r, self, result.Request.Applied, result)
 }
 
@@ -77,6 +83,12 @@ func (a *API) searchset(r *request, self string, applied []search.Parameter, res
 		issues = append(issues, outcome.Issue{
 			Severity: outcome.SeverityWarning, Code: outcome.CodeTooCostly,
 			Diagnostics: "More resources would be included than fit on a page; some were left out. Use a smaller _count.",
+		})
+	}
+	if result.Unfinished {
+		issues = append(issues, outcome.Issue{
+			Severity: outcome.SeverityWarning, Code: outcome.CodeTooCostly,
+			Diagnostics: "The page ends early, since many resources contain something of this type and were looked at one by one. The next link goes on.",
 		})
 	}
 	b.issues(issues)

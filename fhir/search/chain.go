@@ -71,10 +71,11 @@ func (p *parser) through(number uint16, sp *conformance.SearchParameter, target 
 			}
 			continue
 		}
-		any = append(any, store.Refers{
-			Prefix: formKey(number, sp.Number, formReference),
-			Query:  lean(store.And{exists(tn), c}, tn),
-		})
+		query := lean(store.And{exists(tn), c}, tn)
+		any = append(any, store.Refers{Prefix: formKey(number, sp.Number, formReference), Query: query})
+		if inside, ok := under(formKey(number, sp.Number, formContained), query); ok {
+			any = append(any, inside)
+		}
 	}
 	if len(any) == 0 {
 		return nil, firstErr

@@ -63,27 +63,6 @@ func (p *parser) types(value string) error {
 	return outcome.BadRequest(outcome.CodeValue, "_type names another type than the URL, %s.", p.r.Type)
 }
 
-// contained: R4 search, contained resources. What resources contain is not
-// searched by itself, which is what the page has as the default.
-func (p *parser) contained(value string) error {
-	switch value {
-	case "false":
-		return nil
-	case "true", "both":
-		return outcome.BadRequest(outcome.CodeNotSupported, "_contained=%s is not supported: this server searches resources and not what they contain. Only _contained=false works.", value)
-	}
-	return outcome.BadRequest(outcome.CodeValue, "The value of _contained must be true, false or both.")
-}
-
-// containedType says how contained resources are returned, of which there are
-// none.
-func (p *parser) containedType(value string) error {
-	if value != "container" && value != "contained" {
-		return outcome.BadRequest(outcome.CodeValue, "The value of _containedType must be container or contained.")
-	}
-	return nil
-}
-
 func (p *parser) count(value string) error {
 	n, err := strconv.Atoi(value)
 	if errors.Is(err, strconv.ErrRange) && n > 0 {

@@ -79,6 +79,13 @@ func numbersOf(d *conformance.Definitions, k store.Key) (typ string, number uint
 }
 
 func describeRange(d *conformance.Definitions, r store.Range) string {
+	const behind = numbersLength + 1
+	switch {
+	case strings.HasPrefix(r.From, containedSpace) && strings.HasPrefix(r.To, containedSpace):
+		return "contained " + describeRange(d, store.Range{From: r.From[len(containedSpace):], To: r.To[len(containedSpace):]})
+	case len(r.From) > behind && r.From[numbersLength] == formContained && strings.HasPrefix(r.To, r.From[:behind]):
+		return describeParameter(d, r.From) + ", to a contained " + describeRange(d, store.Range{From: r.From[behind:], To: r.To[behind:]})
+	}
 	name := describeParameter(d, r.From)
 	if len(r.From) == numbersLength {
 		if _, single := r.Single(); single {

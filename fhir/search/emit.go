@@ -29,12 +29,17 @@ type emitter struct {
 	intervals int
 	first     interval
 	units     unitCache
+	// param is the number of the parameter; references are those to contained
+	// resources.
+	param      uint16
+	references []containedReference
 	// one and other are room for the scales of a quantity, or of two ends.
 	one, other scales
 }
 
 func (e *emitter) reset() {
 	e.prefix, e.buf, e.ends, e.spans, e.intervals = e.prefix[:0], e.buf[:0], e.ends[:0], 0, 0
+	e.references = e.references[:0]
 }
 
 // start begins a key and returns where its value will stand.
@@ -228,9 +233,15 @@ func (e *emitter) reference(typeName string, n rawjson.Node) {
 }
 
 // literal adds the keys of a literal reference. One to a contained resource
-// leads nowhere from outside.
+// leads nowhere from outside; what it leads to follows (see Index.contained).
 func (e *emitter) literal(ref string) {
-	if ref == "" || ref[0] == '#' {
+	if ref == "" {
+		return
+	}
+	if ref[0] == '#' {
+		e.start(formContained)
+		e.end()
+		e.references = append(e.references, containedReference{e.param, ref[1:]})
 		return
 	}
 	if local, ok := e.base.Local(ref); ok {

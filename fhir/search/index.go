@@ -127,6 +127,8 @@ type extractor struct {
 	// parts hold the keys of a composite's components.
 	parts  [2]emitter
 	inside fhirpath.Collection
+	// space begins the keys of contained resources; empty for others.
+	space string
 }
 
 // Keys extracts the keys of a resource. Those that depend on its id and
@@ -144,19 +146,30 @@ func (x *Index) Keys(typ string, resource rawjson.Node, base Base) ([]store.Key,
 	defer x.release(ex, resource)
 	ex.limits(resource)
 	ex.emit.reset()
-	ex.emit.base = base
-	ex.emit.prefix = appendParam(ex.emit.prefix[:0], t.number, ownExists)
-	ex.emit.buf = append(ex.emit.buf, ex.emit.prefix...)
-	ex.emit.end()
-	for i := range t.parameters {
-		if err := ex.parameter(t.number, &t.parameters[i], root); err != nil {
-			return nil, extraction(typ, t.parameters[i].sp, err)
-		}
+	ex.emit.base, ex.space = base, ""
+	if err := ex.resource(typ, t, root); err != nil {
+		return nil, err
+	}
+	if err := x.contained(ex, t.number, resource); err != nil {
+		return nil, err
 	}
 	if base.FullText {
 		ex.fullText(x.definitions, typ, t.number, resource)
 	}
 	return ex.emit.keys(), nil
+}
+
+// resource adds the keys of a resource, or of a contained one.
+func (ex *extractor) resource(typ string, t *typeIndex, root fhirpath.Value) error {
+	ex.emit.prefix = appendParam(append(ex.emit.prefix[:0], ex.space...), t.number, ownExists)
+	ex.emit.buf = append(ex.emit.buf, ex.emit.prefix...)
+	ex.emit.end()
+	for i := range t.parameters {
+		if err := ex.parameter(t.number, &t.parameters[i], root); err != nil {
+			return extraction(typ, t.parameters[i].sp, err)
+		}
+	}
+	return nil
 }
 
 var errNotResource = errors.New("search: not a resource")
@@ -172,6 +185,7 @@ func (x *Index) release(ex *extractor, resource rawjson.Node) {
 	}
 	clear(ex.values[:cap(ex.values)])
 	clear(ex.inside[:cap(ex.inside)])
+	clear(ex.emit.references[:cap(ex.emit.references)])
 	ex.emit.base, ex.parts[0].base, ex.parts[1].base = Base{}, Base{}, Base{}
 	x.extractors.Put(ex)
 }
@@ -189,7 +203,8 @@ func (ex *extractor) parameter(typ uint16, p *indexed, root fhirpath.Value) erro
 	if ex.values, err = p.expression.AppendTo(ex.values[:0], &ex.ctx, root); err != nil {
 		return err
 	}
-	ex.emit.prefix, ex.emit.spans, ex.emit.intervals = appendParam(ex.emit.prefix[:0], typ, p.sp.Number), 0, 0
+	ex.emit.prefix, ex.emit.spans, ex.emit.intervals = appendParam(append(ex.emit.prefix[:0], ex.space...), typ, p.sp.Number), 0, 0
+	ex.emit.param = p.sp.Number
 	if p.sp.Type == conformance.SearchComposite {
 		return ex.composites(p.components, root)
 	}

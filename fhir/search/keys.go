@@ -27,6 +27,7 @@ const (
 	formWord       = 'd'
 	formCanonical  = 'q'
 	formPosition   = 'g'
+	formContained  = '#'
 )
 
 // Numbers of the server's own keys.

@@ -82,6 +82,9 @@ func (t PageTokens) open(token string, r *Request) error {
 	if len(r.Branches) > 0 {
 		sorts = len(r.Branches[0].Sort)
 	}
+	if r.Contained != nil {
+		sorts = 1
+	}
 	if !ok || json.Unmarshal(content, &p) != nil || len(p.Keys) != sorts || p.Page < 2 {
 		return outcome.BadRequest(outcome.CodeValue, "The page link (_page) does not belong to this search. Start again with its first page.")
 	}

@@ -53,6 +53,10 @@ type Request struct {
 	// searches of each type, which Where unites: their sort keys lie in
 	// ranges of their own, so Sort is empty and the pages have to be merged.
 	Branches []Branch
+	// Contained, unless nil, says that the search is for what resources
+	// contain; Where then selects what may contain it. The place of a page is
+	// then one of Contained.Place.
+	Contained *Contained
 	// Count is the page size.
 	Count int
 	// Total asks for the number of matches, CountOnly for nothing else.
@@ -138,6 +142,9 @@ func Parse(typ string, params []Parameter, o Options) (*Request, error) {
 	}
 	p.addWindows()
 	p.unite()
+	if err := p.searchContained(); err != nil {
+		return nil, err
+	}
 	if token != "" {
 		if err := o.Pages.open(token, p.r); err != nil {
 			return nil, err
@@ -159,6 +166,9 @@ type parser struct {
 	named bool
 	// depth is how many chains deep the parser is.
 	depth int
+	// within and alone are what _contained and _containedType ask for.
+	within *Contained
+	alone  bool
 	// ranges counts towards maxRanges.
 	ranges int
 }

@@ -31,6 +31,7 @@ func Run(t *testing.T, open Open) {
 		{"Operations", searchOperations},
 		{"Terminology", terminologies},
 		{"Words", wordSearches},
+		{"Contained", containedEntries},
 		{"Capabilities", capabilities},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })

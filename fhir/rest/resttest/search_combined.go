@@ -26,8 +26,6 @@ var combinations = subject{
 		{"a parameter of another type", "Patient?code=x", "not-supported", []string{"code"}},
 		{"full text", "Patient?_content=x", "not-supported", []string{"_content", "full-text"}},
 		{"a query", "Patient?_query=x", "not-supported", []string{"_query", "named queries"}},
-		{"contained resources", "Patient?_contained=true", "not-supported", []string{"_contained"}},
-		{"contained resources, too", "Patient?_contained=both&_containedType=contained", "not-supported", []string{"_contained"}},
 		{"_contained of another kind", "Patient?_contained=maybe", "value", []string{"_contained"}},
 		{"_containedType of another kind", "Patient?_containedType=maybe", "value", []string{"_containedType"}},
 		{"no name", "Patient?=x", "not-supported", nil},
