@@ -2,8 +2,7 @@ package store
 
 import "context"
 
-// Explainer is what an engine may be able to do beside the contract of
-// [Store]: say how it answers a query.
+// Explainer says how an engine answers a query.
 type Explainer interface {
 	// Explain answers the first page of a query and says how it went about
 	// it. It names clauses by their place in the query, never by their keys.
@@ -13,8 +12,9 @@ type Explainer interface {
 // Explanation says how an engine answered a query.
 type Explanation struct {
 	// Order is how the documents were brought into order: "number" (walked in
-	// it), "sort walk" (in the order of the sort keys), "gather and sort", or
-	// what an engine has beside these.
+	// it), "sort walk" (in the order of the sort keys), "gather and sort",
+	// "sort" (by the database), "nothing" (there is nothing to walk), or what
+	// an engine has beside these.
 	Order string
 	// Clauses are in the order in which they were decided upon.
 	Clauses []ExplainedClause
@@ -36,6 +36,6 @@ type ExplainedClause struct {
 	Exact    bool
 	// Use is "drive" (its documents are walked), "leap" (walked together with
 	// others), "check" (compared with what the others select), "scan" (all
-	// documents are compared with it).
+	// documents are compared with it), "server" (the database decides).
 	Use string
 }

@@ -69,6 +69,7 @@ type Store interface {
 	Committer
 	Reader
 	Searcher
+	Explainer
 	Log
 	LogTrimmer
 	Items

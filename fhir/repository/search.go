@@ -2,13 +2,11 @@ package repository
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
-	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -115,19 +113,9 @@ func Query(req *search.Request) store.Query {
 	return q
 }
 
-// Explains reports whether the store can say how it answers a search.
-func (r *Repository) Explains() bool {
-	_, ok := r.o.Store.(store.Explainer)
-	return ok
-}
-
 // Explain runs the first page of a search for one type and says how.
 func (r *Repository) Explain(ctx context.Context, t store.Tenant, req *search.Request) (store.Explanation, error) {
-	x, ok := r.o.Store.(store.Explainer)
-	if !ok {
-		return store.Explanation{}, outcome.New(http.StatusNotImplemented, outcome.CodeNotSupported, "The store of this server does not explain how it answers a search.")
-	}
-	return x.Explain(ctx, t, Query(req))
+	return r.o.Store.Explain(ctx, t, Query(req))
 }
 
 // mergedAtOnce is how many types a merged search asks for at the same time.

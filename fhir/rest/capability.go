@@ -135,7 +135,7 @@ func (a *API) operationsOf(r *request, typ string) []capabilityOperation {
 	all = append(all, resourceOperations...)
 	for _, op := range operations {
 		switch {
-		case op.typ != "" && op.typ != typ, op.name == "explain" && !a.o.Repository.Explains():
+		case op.typ != "" && op.typ != typ:
 		case op.definition == explainDefinition:
 			all = append(all, capabilityOperation{op.name, r.base + op.definition})
 		default:

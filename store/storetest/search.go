@@ -28,6 +28,36 @@ var (
 )
 
 var searchTests = []test{
+	{"an explanation is of the first page and names no key", func(f *fixture) {
+		for i := range 8 {
+			f.commit(put(obs(fmt.Sprint(i)), "", "secret-all", fmt.Sprint("secret-", i)))
+		}
+		few := store.Range{From: "secret-2", To: "secret-6"}
+		for _, c := range []struct {
+			where store.Clause
+			sort  []store.Sort
+			want  int
+		}{
+			{store.Exactly("secret-all"), nil, 5},
+			{few, nil, 4},
+			{store.And{store.Exactly("secret-all"), few, store.Not{Clause: store.Exactly("secret-3")}}, nil, 3},
+			{store.And{store.Exactly("secret-all"), few}, []store.Sort{{Range: few, Descending: true}}, 4},
+			{store.Or{store.Exactly("secret-1"), store.Exactly("secret-none")}, nil, 1},
+			{store.Exactly("secret-none"), nil, 0},
+		} {
+			x, err := f.s.Explain(f.ctx, f.tenant, store.Query{Where: c.where, Sort: c.sort, Limit: 5})
+			f.ok(err)
+			f.equal("documents", x.Documents, c.want)
+			if len(x.Clauses) == 0 || x.Order == "" || strings.Contains(fmt.Sprintf("%+v", x), "secret") {
+				f.t.Errorf("%+v", x)
+			}
+		}
+		_, err := f.s.Explain(f.ctx, f.tenant, store.Query{Where: nil, Limit: 1})
+		f.is(err, store.ErrInvalid)
+		x, err := f.s.Explain(f.ctx, f.tenant+"/never", store.Query{Where: few, Limit: 5})
+		f.ok(err)
+		f.equal("documents of a tenant without any", x.Documents, 0)
+	}},
 	{"clauses select what they say", func(f *fixture) {
 		f.colours()
 		for _, c := range []struct {
