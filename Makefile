@@ -51,8 +51,8 @@ $(CACHE)/bin/golangci-lint-$(GOLANGCI):
 	mv $(CACHE)/bin/golangci-lint $@
 
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH=pattern narrows them down).
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: ## Run the benchmarks, one after the other (BENCH=pattern narrows them down).
+	@scripts/bench '$(BENCH)'
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s).
