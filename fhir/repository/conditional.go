@@ -12,7 +12,7 @@ import (
 // is then returned with created false
 // (https://hl7.org/fhir/R4/http.html#ccreate).
 func (r *Repository) CreateIfNone(ctx context.Context, t store.Tenant, typ string, resource []byte, params []search.Parameter) (d store.Document, created bool, err error) {
-	doc, err := r.checkType(typ, resource)
+	doc, err := r.checkWrittenType(ctx, t, typ, resource)
 	if err != nil {
 		return store.Document{}, false, err
 	}
@@ -41,7 +41,7 @@ func (r *Repository) CreateIfNone(ctx context.Context, t store.Tenant, typ strin
 // when none does (https://hl7.org/fhir/R4/http.html#cond-update). A version of
 // 0 expects nothing.
 func (r *Repository) UpdateWhere(ctx context.Context, t store.Tenant, typ string, resource []byte, params []search.Parameter, version int64) (d store.Document, created bool, err error) {
-	doc, err := r.checkType(typ, resource)
+	doc, err := r.checkWrittenType(ctx, t, typ, resource)
 	if err != nil {
 		return store.Document{}, false, err
 	}

@@ -107,7 +107,7 @@ func (r *Repository) modified(ctx context.Context, t store.Tenant, ref store.Ref
 	if err != nil {
 		return nil, current, err
 	}
-	doc, err := r.checkType(ref.Type, body)
+	doc, err := r.checkWrittenType(ctx, t, ref.Type, body)
 	if err != nil {
 		return nil, current, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
+	"github.com/fhirfacade/fhirfacade/fhir/validate"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -39,6 +40,9 @@ type Options struct {
 	// BaseURL is a tenant's absolute FHIR base without a trailing slash, ""
 	// when unknown: references below it are local.
 	BaseURL func(store.Tenant) string
+	// Validation is how a tenant's writes are checked; the structure, for all,
+	// when nil.
+	Validation func(context.Context, store.Tenant) (validate.Settings, error)
 	// DefaultCount and MaxCount bound pages of searches and histories.
 	DefaultCount, MaxCount int
 }
@@ -90,14 +94,15 @@ type Prepared struct {
 // stored under id, whatever id it has itself. The bytes must not change
 // afterwards.
 func (r *Repository) Prepare(ctx context.Context, t store.Tenant, id string, resource []byte) (*Prepared, error) {
-	doc, typ, err := r.Check(resource)
+	doc, typ, err := r.checkWritten(ctx, t, resource)
 	if err != nil {
 		return nil, err
 	}
 	return r.prepare(ctx, t, store.Ref{Type: typ, ID: id}, doc)
 }
 
-// Check reads a resource and validates its structure.
+// Check reads a resource and validates its structure, whatever is checked of
+// what is stored.
 func (r *Repository) Check(resource []byte) (doc *rawjson.Document, typ string, err error) {
 	doc, err = rawjson.Parse(resource, nil)
 	if err != nil {
@@ -105,10 +110,8 @@ func (r *Repository) Check(resource []byte) (doc *rawjson.Document, typ string, 
 		return nil, "", Invalid(conformance.ValidateStructure(resource))
 	}
 	issues := conformance.ValidateStructureOf(doc.Root())
-	for _, i := range issues {
-		if i.Severity == conformance.SeverityError || i.Severity == conformance.SeverityFatal {
-			return nil, "", Invalid(issues)
-		}
+	if HasErrors(issues) {
+		return nil, "", Invalid(issues)
 	}
 	m, _ := doc.Root().Member("resourceType")
 	return doc, m.String(), nil
@@ -116,14 +119,7 @@ func (r *Repository) Check(resource []byte) (doc *rawjson.Document, typ string, 
 
 // Invalid words what validation found as an error.
 func Invalid(found []conformance.Issue) *outcome.Error {
-	e := &outcome.Error{Status: http.StatusBadRequest}
-	for _, i := range found {
-		e.Issues = append(e.Issues, outcome.Issue{
-			Severity: outcome.Severity(i.Severity), Code: outcome.Code(i.Code),
-			Expression: i.Expression, Diagnostics: i.Diagnostics, Line: i.Line, Column: i.Column,
-		})
-	}
-	return e
+	return &outcome.Error{Status: http.StatusBadRequest, Issues: IssuesOf(found)}
 }
 
 func (r *Repository) prepare(ctx context.Context, t store.Tenant, ref store.Ref, doc *rawjson.Document) (*Prepared, error) {
@@ -168,7 +164,7 @@ const SourceREST = "fhir"
 
 // Create stores a new resource under a new id.
 func (r *Repository) Create(ctx context.Context, t store.Tenant, typ string, resource []byte) (store.Document, error) {
-	doc, err := r.checkType(typ, resource)
+	doc, err := r.checkWrittenType(ctx, t, typ, resource)
 	if err != nil {
 		return store.Document{}, err
 	}
@@ -187,7 +183,7 @@ const Absent int64 = -1
 // Update stores a resource under its id and says whether that made it
 // (update-as-create). A version of 0 expects nothing.
 func (r *Repository) Update(ctx context.Context, t store.Tenant, ref store.Ref, resource []byte, version int64) (store.Document, bool, error) {
-	doc, err := r.checkType(ref.Type, resource)
+	doc, err := r.checkWrittenType(ctx, t, ref.Type, resource)
 	if err != nil {
 		return store.Document{}, false, err
 	}
@@ -219,10 +215,7 @@ func (r *Repository) checkType(typ string, resource []byte) (*rawjson.Document, 
 	if err != nil {
 		return nil, err
 	}
-	if found != typ {
-		return nil, outcome.BadRequest(outcome.CodeInvalid, "The URL is for %s, but the resource in the body is a %s.", typ, found).At("resourceType")
-	}
-	return doc, nil
+	return ofType(typ, doc, found)
 }
 
 func (r *Repository) write(ctx context.Context, t store.Tenant, p *Prepared, expect store.Expect, guards ...store.Guard) (store.Document, bool, error) {

@@ -287,7 +287,7 @@ func (tx *transaction) render(i int) error {
 		p.prepared, p.expect, p.patched = prepared, store.AtVersion(was.Version), true
 		return err
 	}
-	doc, err := r.checkType(w.Ref.Type, w.Body)
+	doc, err := r.checkWrittenType(tx.ctx, tx.tenant, w.Ref.Type, w.Body)
 	if err != nil {
 		return err
 	}

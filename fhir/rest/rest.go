@@ -15,6 +15,7 @@
 //	explain.go      $explain
 //	meta.go         $meta, $meta-add, $meta-delete
 //	operation.go    other operations
+//	validate.go     $validate
 //	terminology.go  $expand, $validate-code, $lookup, $subsumes, $translate
 //	batch.go        batch, transaction
 //	capability.go   the CapabilityStatement

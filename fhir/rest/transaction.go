@@ -13,6 +13,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
+	"github.com/fhirfacade/fhirfacade/fhir/validate"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -23,10 +24,20 @@ func (a *API) transaction(r *request, bundle rawjson.Node) error {
 	if err := a.allowed(r, Access{Interaction: "transaction"}); err != nil {
 		return err
 	}
-	for _, issue := range conformance.ValidateStructureOf(bundle) {
-		if issue.Severity == conformance.SeverityError || issue.Severity == conformance.SeverityFatal {
-			return repository.Invalid(conformance.ValidateStructureOf(bundle))
-		}
+	settings, err := a.o.Repository.Validation(r.Request.Context(), r.tenant)
+	if err != nil {
+		return err
+	}
+	issues := conformance.ValidateStructureOf(bundle)
+	if settings.Level == validate.Off {
+		// The resources are the repository's to check.
+		issues = slices.DeleteFunc(issues, func(i conformance.Issue) bool {
+			_, below, ok := entryOfPath(i.Expression)
+			return ok && strings.HasPrefix(below, "resource")
+		})
+	}
+	if repository.HasErrors(issues) {
+		return repository.Invalid(issues)
 	}
 	all, err := entries(bundle)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
 	"github.com/fhirfacade/fhirfacade/internal/maintenance"
+	"github.com/fhirfacade/fhirfacade/internal/tenant"
 	"github.com/fhirfacade/fhirfacade/store"
 	"github.com/fhirfacade/fhirfacade/store/lease"
 )
@@ -33,7 +34,7 @@ type core struct {
 
 // newCore makes the parts. url is the server's scheme and host, key what page
 // links are sealed by.
-func newCore(c Config, st store.Store, url string, key []byte) (*core, error) {
+func newCore(c Config, st store.Store, directory *tenant.Directory, url string, key []byte) (*core, error) {
 	k := &core{
 		config: c, store: st, definitions: conformance.R4(),
 		base: func(t store.Tenant) string { return url + "/fhir/R4/" + string(t) },
@@ -50,6 +51,7 @@ func newCore(c Config, st store.Store, url string, key []byte) (*core, error) {
 	k.repository = repository.New(repository.Options{
 		Store: st, Definitions: k.definitions, Index: index, Parameters: k.parameters,
 		Now: time.Now, NewID: newID, Pages: search.PageTokens{Key: key}, BaseURL: k.base,
+		Validation: directory.Validation,
 	})
 	hostname, _ := os.Hostname()
 	k.owner = fmt.Sprintf("%s/%d/%s", hostname, os.Getpid(), newID())

@@ -38,12 +38,13 @@ func OpenOffline(ctx context.Context, c Config) (*Offline, error) {
 	if url == "" {
 		url = "http://" + c.Listen
 	}
-	k, err := newCore(c, st, url, nil)
+	directory := tenant.NewDirectory(st, time.Now, forgetting(c, st))
+	k, err := newCore(c, st, directory, url, nil)
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	k.maintain(maintenance.Options{Data: embedded(c)})
-	return &Offline{k, tenant.NewDirectory(st, time.Now, forgetting(c, st))}, nil
+	return &Offline{k, directory}, nil
 }
 
 // Close closes the store.

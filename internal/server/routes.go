@@ -1,6 +1,8 @@
 package server
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/rest"
+	"github.com/fhirfacade/fhirfacade/fhir/validate"
 	"github.com/fhirfacade/fhirfacade/internal/auth"
 	"github.com/fhirfacade/fhirfacade/internal/exchange"
 	"github.com/fhirfacade/fhirfacade/internal/maintenance"
@@ -60,6 +63,7 @@ func routes(p parts) http.Handler {
 	p.maintenance.Register(admin)
 	admin.GET("/organizations", p.listOrganizations)
 	admin.POST("/organizations", p.addOrganization)
+	admin.PUT("/organizations/:organization/validation", p.setValidation)
 	p.redox.Register(e.Group("", p.auth.RequireToken))
 	return e
 }
@@ -134,4 +138,23 @@ func (p parts) addOrganization(c *gin.Context) {
 		return
 	}
 	c.JSON(http.StatusCreated, o)
+}
+
+// setValidation is how an organization's writes are checked from now on.
+func (p parts) setValidation(c *gin.Context) {
+	var s validate.Settings
+	decoder := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, 1<<16))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&s)
+	if err == nil {
+		err = p.directory.SetValidation(c.Request.Context(), c.Param("organization"), s)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		c.JSON(http.StatusNotFound, gin.H{"error": gin.H{"text": "there is no such organization"}})
+	case err != nil:
+		c.JSON(http.StatusBadRequest, gin.H{"error": gin.H{"text": err.Error()}})
+	default:
+		c.JSON(http.StatusOK, s)
+	}
 }

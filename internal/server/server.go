@@ -166,7 +166,7 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	core, err := newCore(c, s.store, s.base, key)
+	core, err := newCore(c, s.store, directory, s.base, key)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/validate"
 	"github.com/fhirfacade/fhirfacade/store"
 	"github.com/fhirfacade/fhirfacade/store/documents"
 )
@@ -27,6 +28,8 @@ type Organization struct {
 	// ID is the slug in URLs and identifier systems: urn:redox:<id>:MR.
 	ID   string `json:"id"`
 	Name string `json:"name"`
+	// Validation is how what is written is checked, in all environments.
+	Validation validate.Settings `json:"validation,omitzero"`
 	// Closed are environments whose data is being removed: nobody may enter.
 	Closed []string `json:"closed,omitempty"`
 }
@@ -69,6 +72,9 @@ func (d *Directory) Add(ctx context.Context, o Organization) error {
 	if !slug.MatchString(o.ID) {
 		return ErrInvalid
 	}
+	if err := o.Validation.Check(); err != nil {
+		return err
+	}
 	if o.Name == "" {
 		o.Name = o.ID
 	}
@@ -108,6 +114,27 @@ func (d *Directory) Remove(ctx context.Context, id string, environments []string
 		return nil
 	}
 	return err
+}
+
+// SetValidation says how an organization's writes are checked from now on: here
+// at once, and by other instances within seconds. What is stored already is not
+// looked at.
+func (d *Directory) SetValidation(ctx context.Context, id string, s validate.Settings) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	return d.change(ctx, id, func(o *Organization) { o.Validation = s })
+}
+
+// Validation is how a tenant's writes are checked; by default for one that is
+// not known, such as one that was removed meanwhile.
+func (d *Directory) Validation(ctx context.Context, t store.Tenant) (validate.Settings, error) {
+	id, _ := Split(t)
+	o, err := d.Organization(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return validate.Settings{}, nil
+	}
+	return o.Validation, err
 }
 
 func (d *Directory) change(ctx context.Context, id string, change func(*Organization)) error {

@@ -103,6 +103,7 @@ func scopes(t *testing.T, open Open) {
 	})
 	t.Run("subsets", func(t *testing.T) { subsets(s.In(t)) })
 	t.Run("$validate", func(t *testing.T) { validates(s.In(t)) })
+	t.Run("levels of validation", func(t *testing.T) { levels(s.In(t)) })
 }
 
 func subsets(s *Server) {
@@ -153,9 +154,9 @@ func validates(s *Server) {
 	} {
 		s.Do("POST", "Patient/$validate", body).WantOutcome(http.StatusOK, code)
 		s.Do("POST", "Patient/any/$validate", body).WantOutcome(http.StatusOK, code)
+		s.On("clinic/unchecked").Do("POST", "Patient/$validate", body).WantOutcome(http.StatusOK, code)
 	}
-	s.Do("POST", "Patient/$validate?profile=http://x", good).WantOutcome(http.StatusBadRequest, "not-supported", "profile")
-	s.Do("POST", "Patient/$validate", `{"resourceType":"Parameters","parameter":[{"name":"mode","valueCode":"create"}]}`).WantOutcome(http.StatusBadRequest, "not-supported")
+	validatesModes(s)
 	if got := s.Search("Patient?gender=x"); got != "" {
 		s.Errorf("$validate stored %q", got)
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/rest"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
+	"github.com/fhirfacade/fhirfacade/fhir/validate"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -70,6 +71,8 @@ type Server struct {
 	Clock        *Clock
 	Store        store.Store
 	Repository   *repository.Repository
+	// Settings are how writes are checked, by tenant.
+	Settings map[store.Tenant]validate.Settings
 	// Handler is what is served.
 	Handler http.Handler
 	client  *http.Client
@@ -90,7 +93,9 @@ func ServeWith(t testing.TB, open Open, with func(o *rest.Options)) *Server {
 func serve(t testing.TB, open Open, fullText bool, with func(o *rest.Options)) *Server {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
-	s := &Server{TB: t, Clock: &Clock{now: Start}}
+	s := &Server{TB: t, Clock: &Clock{now: Start}, Settings: map[store.Tenant]validate.Settings{
+		"clinic/unchecked": {Level: validate.Off}, "clinic/strict": {Level: validate.Full, ModifierExtension: validate.ModifiersRefuse},
+	}}
 	s.Store = open(t, s.Clock.Now)
 	engine := gin.New()
 	server := httptest.NewServer(engine)
@@ -101,7 +106,8 @@ func serve(t testing.TB, open Open, fullText bool, with func(o *rest.Options)) *
 	s.Repository = repository.New(repository.Options{
 		Store: s.Store, Definitions: definitions, Index: index(), Now: s.Clock.Now, NewID: sequence("new"),
 		Pages: search.PageTokens{Key: []byte("a key for tests only")}, FullText: fullText,
-		BaseURL: func(t store.Tenant) string { return s.Origin + "/fhir/R4/" + string(t) },
+		BaseURL:    func(t store.Tenant) string { return s.Origin + "/fhir/R4/" + string(t) },
+		Validation: func(_ context.Context, t store.Tenant) (validate.Settings, error) { return s.Settings[t], nil },
 	})
 	o := rest.Options{
 		Repository: s.Repository, Tenant: tenantOf, MaxBody: MaxBody, Now: s.Clock.Now, NewID: sequence("bundle"),
