@@ -122,46 +122,6 @@ func (s *Server) system(c statement) {
 	}
 }
 
-func (s *Server) searchable(c statement) {
-	s.Helper()
-	d := conformance.R4()
-	n := 0
-	for _, res := range c.Rest[0].Resource {
-		for _, p := range res.SearchParam {
-			value := values[p.Type]
-			if sp, ok := d.SearchParameter(res.Type, p.Name); ok && p.Type == "composite" {
-				var parts []string
-				for _, c := range sp.Components {
-					parts = append(parts, values[string(c.Type)])
-				}
-				value = strings.Join(parts, "$")
-				if p.Name == "relationship" {
-					value = "DocumentReference/x$y"
-				}
-			}
-			s.Get(res.Type + "?" + p.Name + "=" + value + "&_count=1").Bundle("searchset")
-			n++
-		}
-	}
-	if n < 2000 {
-		s.Errorf("only %d search parameters", n)
-	}
-	for _, res := range c.Rest[0].Resource {
-		var query []string
-		for _, inc := range res.SearchInclude {
-			query = append(query, "_include="+inc)
-		}
-		for _, inc := range res.SearchRevInclude {
-			query = append(query, "_revinclude="+inc)
-		}
-		for len(query) > 0 {
-			some := query[:min(40, len(query))]
-			query = query[len(some):]
-			s.Get(res.Type + "?" + strings.Join(some, "&")).Bundle("searchset")
-		}
-	}
-}
-
 // interactive does each interaction on each type, with the smallest resource
 // of the type that is valid: a Basic or Patient stands for those that have no
 // small one.
