@@ -87,6 +87,12 @@
 // that the tenant does not hold is a 404, one that cannot be expanded a 422;
 // both name it.
 //
+// # Hierarchies
+//
+// :above and :below on references ask for what the resource named is part of,
+// or is part of it, by the parameter partof, part-of or parent of its type:
+// 1,000 resources at most, looked up when the search is parsed.
+//
 // # What is approximate
 //
 //   - Of more than 4 spans of one parameter of a resource, eq and ap take the

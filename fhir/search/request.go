@@ -169,6 +169,8 @@ type parser struct {
 	// within and alone are what _contained and _containedType ask for.
 	within *Contained
 	alone  bool
+	// relatives counts towards maxHierarchy.
+	relatives int
 	// ranges counts towards maxRanges.
 	ranges int
 }

@@ -62,8 +62,8 @@ func (f field) reference(value string) (store.Clause, error) {
 	if f.modifier == "identifier" {
 		return f.identifier(value)
 	}
-	if f.modifier == "below" {
-		return f.versionsBelow(value)
+	if f.modifier == "above" || f.modifier == "below" {
+		return f.relatives(value)
 	}
 	targets := f.p.targets(f.sp)
 	if f.modifier != "" {

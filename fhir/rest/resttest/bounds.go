@@ -50,6 +50,16 @@ func bounds(t *testing.T, open Open) {
 		// reference has types.
 		s.Get("Provenance?target.subject.subject.subject.subject.subject._id=x").WantOutcome(http.StatusBadRequest, "too-costly")
 	})
+	t.Run("a wide hierarchy", func(t *testing.T) {
+		s := s.In(t)
+		var entries []string
+		for i, w := range wards(1001) {
+			entries = append(entries, does("PUT", "Location/w"+itoa(i), w))
+		}
+		s.Do("POST", "", bundleOf("transaction", entries...)).Bundle("transaction-response")
+		s.Get("Procedure?location:below=hospital").WantOutcome(http.StatusBadRequest, "too-costly", "location", ":below")
+		s.Get("Procedure?location:above=w1").Bundle("searchset")
+	})
 	t.Run("_count", func(t *testing.T) {
 		s.In(t).Get("Patient?_count=99999999").Bundle("searchset")
 		s.In(t).Get("Patient?_count=99999999999999999999999999").Bundle("searchset")

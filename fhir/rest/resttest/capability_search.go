@@ -99,6 +99,9 @@ func tries(typ string, sp *conformance.SearchParameter) (good, bad []string) {
 		for _, t := range targets {
 			takes[t] = "x"
 		}
+		if slices.ContainsFunc(targets, hierarchical) || len(sp.Targets) == 0 {
+			takes["above"], takes["below"] = "x", "x"
+		}
 	case sp.Code == "identifier" && kind == "token":
 		takes["of-type"] = "urn:x|y|z"
 	}
@@ -127,8 +130,8 @@ func tries(typ string, sp *conformance.SearchParameter) (good, bad []string) {
 		bad = append(bad, typ+"?_include="+typ+":"+sp.Code)
 	}
 	for _, m := range allModifiers {
-		if _, ok := takes[m]; ok || m == "of-type" && kind == "token" || m == "below" && kind == "reference" {
-			continue // the last two depend on the elements
+		if _, ok := takes[m]; ok || m == "of-type" && kind == "token" {
+			continue // which depends on the elements
 		}
 		bad = append(bad, typ+"?"+sp.Code+":"+m+"="+value)
 	}
@@ -166,4 +169,12 @@ func (s *Server) answers(good, bad []string) {
 			}
 		}
 	}
+}
+
+// hierarchical reports whether resources of a type are part of each other
+// (R4 search, searching hierarchies).
+func hierarchical(typ string) bool {
+	return slices.ContainsFunc(conformance.R4().SearchParameters(typ), func(sp *conformance.SearchParameter) bool {
+		return slices.Contains([]string{"partof", "part-of", "parent"}, sp.Code) && slices.Contains(sp.Targets, typ)
+	})
 }

@@ -38,7 +38,7 @@ func searches(t *testing.T, open Open) {
 	for _, sub := range []subject{
 		texts, tokens, references, dates, dateSets, numbers, quantities, units, spans, uris, composites, coordinates, places, vocabularies,
 		combinations, chains, reverseChains, missing,
-		filters,
+		filters, hierarchies,
 	} {
 		sub.run(t, s)
 	}
