@@ -141,5 +141,5 @@ func explainSafely(d *conformance.Definitions, k store.Key) (typ string, p Param
 // forms are the forms of keys in words.
 var forms = map[byte]string{
 	formSystem: " (system and code)", formText: " (text)", formURL: " (URL)", formReference: " (reference)",
-	formNormal: "", formPart: " (part of a text)", formLow: " (begin)", formHigh: " (end)", formWithin: " (within a step of the calendar)", formComposite: " (pair)",
+	formNormal: "", formPart: " (part of a text)", formFamily: " (later part of a family name)", formLow: " (begin)", formHigh: " (end)", formWithin: " (within a step of the calendar)", formComposite: " (pair)",
 }

@@ -19,6 +19,7 @@
 //	           #     key of a contained resource        chains
 //	string     n     normalised text                    the start of it, sort
 //	           t     the same, behind each character    :contains
+//	           f     later part of a family name        the start of it
 //	           e     text as it is                      :exact
 //	date       l     lower bound                        prefixes, sort
 //	           h     upper bound (exclusive)            prefixes, descending sort
@@ -78,6 +79,15 @@
 // Only unknown and unsupported parameters may be left out by Prefer:
 // handling=lenient; a modifier changes what is found and is refused in any
 // case.
+//
+// # Case
+//
+// Codes and identifiers are compared by case, where R4 leaves it to the server
+// when a code system does not say. Messages find the records they speak of by
+// the same keys, and two patients must not become one by a letter's case. What
+// is a string in R4's definitions is compared without case: lot numbers,
+// versions. R4 also lets a server refuse an id that resources of several types
+// have; here it finds them all.
 //
 // # Terminology
 //

@@ -224,8 +224,11 @@ func (e *emitter) reference(typeName string, n rawjson.Node) {
 		return
 	}
 	if id, ok := n.Member("identifier"); ok {
-		if v := member(id, "value"); v != "" {
-			e.joined(formIdentifier, member(id, "system"), v)
+		system, v := member(id, "system"), member(id, "value")
+		if system != "" || v != "" {
+			e.joined(formIdentifier, system, v)
+		}
+		if v != "" {
 			e.key(formIdentifier, "\x00\x00"+v)
 		}
 	}
@@ -268,9 +271,24 @@ func (e *emitter) text(typeName string, n rawjson.Node) {
 				continue
 			}
 			e.parts(part)
+			if part.NameIs("family") {
+				e.family(part)
+			}
 		}
 	default:
 		e.parts(n)
+		if n.NameIs("family") {
+			e.family(n)
+		}
+	}
+}
+
+// family adds the later parts of a family name: Quinones of Carreno Quinones
+// (R4 search, string).
+func (e *emitter) family(n rawjson.Node) {
+	name := n.String()
+	for _, i := range partsOf(name[:min(len(name), maxParts)]) {
+		e.normalised(formFamily, name[i:])
 	}
 }
 

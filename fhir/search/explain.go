@@ -68,7 +68,7 @@ func explain(t conformance.SearchType, code, key string) (Parameter, bool) {
 		return Parameter{}, false
 	}
 	switch form {
-	case formCode, formURL, formReference, formNormal:
+	case formCode, formURL, formReference, formNormal, formFamily:
 		return Parameter{code, escape(value)}, value != ""
 	case formSystem:
 		system, c, _ := strings.Cut(value, "\x00")

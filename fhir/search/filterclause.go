@@ -177,7 +177,7 @@ func (f field) badOperator(operator string) error {
 func (f field) compareText(operator, value string) (store.Clause, error) {
 	n := normalise(value)
 	if n == "" {
-		return nil, f.wrong("nothing is left of it without white space and accents")
+		return nil, f.wrong("nothing is left of it without white space, accents and punctuation")
 	}
 	all := f.key(formNormal)
 	whole := all + bounded(n)

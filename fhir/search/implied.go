@@ -30,8 +30,11 @@ func (p *parser) leads(sp *conformance.SearchParameter) iter.Seq[*conformance.El
 	}
 }
 
-// booleans is the system that elements of type boolean imply.
-const booleans = "http://terminology.hl7.org/CodeSystem/special-values"
+// booleans reports whether a system is the one that elements of type boolean
+// imply: as it is called, and as R4's search page calls it.
+func booleans(system string) bool {
+	return system == "http://terminology.hl7.org/CodeSystem/special-values" || system == "http://hl7.org/fhir/special-values"
+}
 
 // implies reports whether a system is the one that the parameter's elements
 // imply: an element of type code has no system of its own but is bound to the
@@ -42,7 +45,7 @@ func (f field) implies(system, code string) bool {
 		return false
 	}
 	for element := range f.p.leads(f.sp) {
-		if element.Types[0] == "boolean" && system == booleans && (code == "" || code == "true" || code == "false") {
+		if element.Types[0] == "boolean" && booleans(system) && (code == "" || code == "true" || code == "false") {
 			return true
 		}
 		if element.Types[0] != "code" || element.Binding == nil {
@@ -57,6 +60,28 @@ func (f field) implies(system, code string) bool {
 			if systems := values.Systems(); len(systems) == 1 && systems[0] == system {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// ofNames reports whether a string parameter's elements are names of people,
+// or the family names of these.
+func (f field) ofNames() bool {
+	for element := range f.p.leads(f.sp) {
+		if element.Types[0] == "HumanName" || element.Path == "HumanName.family" {
+			return true
+		}
+	}
+	return false
+}
+
+// ofMediaTypes reports whether a token parameter's elements are media types:
+// DocumentReference's contenttype.
+func (f field) ofMediaTypes() bool {
+	for element := range f.p.leads(f.sp) {
+		if element.Binding != nil && strings.HasPrefix(element.Binding.ValueSet, "http://hl7.org/fhir/ValueSet/mimetypes") {
+			return true
 		}
 	}
 	return false

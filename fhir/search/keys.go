@@ -19,6 +19,7 @@ const (
 	formNormal     = 'n'
 	formExact      = 'e'
 	formPart       = 't'
+	formFamily     = 'f'
 	formLow        = 'l'
 	formHigh       = 'h'
 	formWithin     = 'w'

@@ -43,6 +43,9 @@ func (f field) inValueSet(value string) (store.Clause, error) {
 // related: :above and :below, of system|code or of a code whose system the
 // elements imply.
 func (f field) related(value string) (store.Clause, error) {
+	if f.modifier == "below" && f.ofMediaTypes() {
+		return f.mediaType(unescape(value))
+	}
 	if f.p.o.Terminology == nil {
 		return nil, f.badModifier()
 	}
@@ -67,6 +70,16 @@ func (f field) related(value string) (store.Clause, error) {
 		return nil, err
 	}
 	return f.anyOf(codes)
+}
+
+// mediaType: R4 search, searching mime types: :below finds a media type
+// whatever its parameters, text/xml; charset=UTF-8 by text/xml.
+func (f field) mediaType(v string) (store.Clause, error) {
+	if strings.ContainsAny(v, ";|") || len(v) >= maxText {
+		return nil, f.wrong(":below takes a media type without parameters")
+	}
+	code := f.key(formCode) + v
+	return store.Or{store.Exactly(code), store.Prefix(code + ";"), store.Prefix(code + " ")}, nil
 }
 
 // anyOf selects what has one of the codes.

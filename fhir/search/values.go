@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -122,8 +123,10 @@ func (f field) identifier(value string) (store.Clause, error) {
 		parts[i] = unescape(parts[i])
 	}
 	switch {
-	case len(parts) > 2 || parts[len(parts)-1] == "":
-		return nil, f.wrong(":identifier takes value, system|value or |value")
+	case len(parts) > 2 || parts[0] == "" && parts[len(parts)-1] == "":
+		return nil, f.wrong(":identifier takes value, system|value, |value or system|")
+	case len(parts) == 2 && parts[1] == "":
+		return store.Prefix(f.key(formIdentifier) + cut(joined(parts...))), nil
 	case len(parts) == 1:
 		return store.Exactly(f.key(formIdentifier) + bounded("\x00\x00"+parts[0])), nil
 	}
@@ -134,7 +137,11 @@ func (f field) identifier(value string) (store.Clause, error) {
 func (f field) text(value string) (store.Clause, error) {
 	switch v := unescape(value); f.modifier {
 	case "":
-		return f.start(formNormal, v)
+		start, err := f.start(formNormal, v)
+		if err == nil && f.ofNames() {
+			return store.Or{start, store.Prefix(f.key(formFamily) + cut(normalise(v)))}, nil
+		}
+		return start, err
 	case "contains":
 		n := normalise(v)
 		if len(n) > maxPart {
@@ -153,7 +160,7 @@ func (f field) text(value string) (store.Clause, error) {
 func (f field) start(form byte, v string) (store.Clause, error) {
 	n := normalise(v)
 	if n == "" {
-		return nil, f.wrong("nothing is left of it without white space and accents")
+		return nil, f.wrong("nothing is left of it without white space, accents and punctuation")
 	}
 	return store.Prefix(f.key(form) + cut(n)), nil
 }
@@ -163,7 +170,11 @@ func (f field) uri(value string) (store.Clause, error) {
 	v := unescape(value)
 	switch f.modifier {
 	case "":
-		return store.Exactly(f.key(formURL) + bounded(v)), nil
+		one := store.Exactly(f.key(formURL) + bounded(v))
+		if version, ok := f.versionOf(v); ok {
+			return store.Or{one, version}, nil
+		}
+		return one, nil
 	case "below":
 		base := cut(strings.TrimSuffix(v, "/"))
 		return store.Or{store.Exactly(f.key(formURL) + base), store.Prefix(f.key(formURL) + base + "/")}, nil
@@ -171,6 +182,23 @@ func (f field) uri(value string) (store.Clause, error) {
 		return f.above(v)
 	}
 	return nil, f.badModifier()
+}
+
+// versionOf reads url|version: canonical resources are searched by their url
+// as others refer to them (R4 search, uri).
+func (f field) versionOf(v string) (store.Clause, bool) {
+	i := strings.LastIndexByte(v, '|')
+	if i < 1 || i == len(v)-1 || f.sp.Code != "url" {
+		return nil, false
+	}
+	typ, _, _ := numbersOf(f.p.o.Base.Definitions, f.prefix)
+	sp, ok := f.p.o.Base.Definitions.SearchParameter(typ, "version")
+	if !ok || sp.Type != conformance.SearchToken {
+		return nil, false
+	}
+	number, _ := f.p.o.Base.Definitions.TypeNumber(typ)
+	version, err := field{p: f.p, sp: sp, prefix: paramKey(number, sp.Number)}.token(escape(v[i+1:]))
+	return store.And{store.Exactly(f.key(formURL) + bounded(v[:i])), version}, err == nil
 }
 
 // above selects the URI itself and every one that it lies below:

@@ -100,7 +100,7 @@ func (w *words) text(s string) {
 
 // wordsOf are the words of a text. A long one is cut.
 func wordsOf(s string) []string {
-	all := strings.FieldsFunc(normalise(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+	all := strings.FieldsFunc(unmarked(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
 	for i, word := range all {
 		if len(word) > maxWord {
 			end := maxWord

@@ -76,7 +76,7 @@ func badInput(t *testing.T, open Open) {
 	})
 	t.Run("values like regular expressions that take long", func(t *testing.T) {
 		s := s.In(t)
-		for _, value := range []string{strings.Repeat("a", 50_000) + "!", strings.Repeat("(a+)+", 1000), strings.Repeat("%25", 10_000)} {
+		for _, value := range []string{strings.Repeat("a", 50_000) + "!", strings.Repeat("(a+)+", 1000), strings.Repeat("%25x", 10_000)} {
 			s.Get("Patient?name=" + strings.ReplaceAll(value, "+", "%2B")).Bundle("searchset")
 			s.Get("Patient?name:contains=" + strings.ReplaceAll(value, "+", "%2B"))
 		}
