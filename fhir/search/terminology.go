@@ -43,7 +43,7 @@ func (f field) inValueSet(value string) (store.Clause, error) {
 // related: :above and :below, of system|code or of a code whose system the
 // elements imply.
 func (f field) related(value string) (store.Clause, error) {
-	if f.modifier == "below" && f.ofMediaTypes() {
+	if f.modifier == "below" && len(split(value, '|')) == 1 && f.ofMediaTypes() {
 		return f.mediaType(unescape(value))
 	}
 	if f.p.o.Terminology == nil {
@@ -75,7 +75,7 @@ func (f field) related(value string) (store.Clause, error) {
 // mediaType: R4 search, searching mime types: :below finds a media type
 // whatever its parameters, text/xml; charset=UTF-8 by text/xml.
 func (f field) mediaType(v string) (store.Clause, error) {
-	if strings.ContainsAny(v, ";|") || len(v) >= maxText {
+	if strings.Contains(v, ";") || len(v) >= maxText {
 		return nil, f.wrong(":below takes a media type without parameters")
 	}
 	code := f.key(formCode) + v
