@@ -94,6 +94,7 @@ var dateSets = subject{
 var numbers = subject{
 	name: "number",
 	resources: []string{
+		`{"resourceType":"MolecularSequence","id":"seq","coordinateSystem":0,"variant":[{"start":2,"end":20}]}`,
 		`{"resourceType":"RiskAssessment","id":"a","status":"final","subject":{"reference":"Patient/1"},"prediction":[{"probabilityDecimal":0.5}]}`,
 		`{"resourceType":"RiskAssessment","id":"b","status":"final","subject":{"reference":"Patient/1"},"prediction":[{"probabilityDecimal":99.5}]}`,
 		`{"resourceType":"RiskAssessment","id":"c","status":"final","subject":{"reference":"Patient/1"},"prediction":[{"probabilityDecimal":100.4},{"probabilityDecimal":1e2}]}`,
@@ -114,6 +115,10 @@ var numbers = subject{
 		{"ap: within a tenth", "RiskAssessment?probability=ap105", "b c e"},
 		{"negative", "RiskAssessment?probability=-3.25", "d"},
 		{"several", "RiskAssessment?probability=0.5,-3.25", "a d"},
+		{"an integer: exactly", "MolecularSequence?variant-start=2", "seq"},
+		{"an integer: no other one", "MolecularSequence?variant-start=3", ""},
+		{"an integer: digits other than 0 behind the point match none", "MolecularSequence?variant-start=2.3", ""},
+		{"the exponential form in a comparison", "RiskAssessment?probability=gt1e2", "c e"},
 	},
 	refused: []refused{
 		{"no number", "RiskAssessment?probability=much", "value", []string{"probability"}},

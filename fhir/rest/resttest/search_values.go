@@ -127,6 +127,7 @@ var tokens = subject{
 		{":text by Identifier.type.text", "Patient?identifier:text=medical", "a"},
 		{":of-type", "Patient?identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|MR|1%5C|2", "a"},
 		{":of-type of another value", "Patient?identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|MR|7", ""},
+		{":not is about all values, not each", "Condition?code:not=http://snomed.info/sct|25064002", "f g"},
 		{"_id", "Patient?_id=b", "b"},
 		{"_id: case matters", "Patient?_id=B", ""},
 		{"Identifier: |root,root", "Patient?identifier=|7,7", "b c"},
