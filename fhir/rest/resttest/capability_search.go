@@ -27,6 +27,9 @@ var modified = map[string]map[string]string{
 	"special":   {"missing": "false"},
 }
 
+// mediaTypes are the parameters whose values are media types.
+var mediaTypes = []string{"CapabilityStatement.format", "DocumentReference.contenttype", "Library.content-type", "Subscription.payload"}
+
 // allModifiers are those that there are, and some that there are not.
 var allModifiers = []string{
 	"missing", "exact", "contains", "text", "not", "in", "not-in", "above", "below", "of-type", "identifier", "iterate", "Patient", "sounds", "",
@@ -104,6 +107,9 @@ func tries(typ string, sp *conformance.SearchParameter) (good, bad []string) {
 		}
 	case sp.Code == "identifier" && kind == "token":
 		takes["of-type"] = "urn:x|y|z"
+	}
+	if kind == "token" && slices.Contains(mediaTypes, typ+"."+sp.Code) {
+		takes["below"] = "text/xml"
 	}
 	query := typ + "?_count=1&" + sp.Code + "=" + value
 	for m, v := range takes {
