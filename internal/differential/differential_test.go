@@ -118,10 +118,27 @@ func (a *asks) explain(t *testing.T, name string, table []difference, text, at s
 			return
 		}
 	}
+	if a.wavers(resource) {
+		a.count["google/fhir says now this, now that"]++
+		return
+	}
 	if len(resource) > 1000 {
 		resource = resource[:1000]
 	}
 	t.Errorf("%s: %s %s: no rule decides: %s", name, at, text, resource)
+}
+
+// wavers reports whether google/fhir accepts and refuses the same resource: it
+// reads members in the random order of a map, and what it says of one may
+// depend on another. Such an answer is none to differ from.
+func (a *asks) wavers(resource []byte) bool {
+	first := a.refuses(resource) == nil
+	for range 50 {
+		if (a.refuses(resource) == nil) != first {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *asks) log(t *testing.T) {
