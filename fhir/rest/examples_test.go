@@ -35,6 +35,14 @@ const (
 // patched in both ways, its versions are told, it is deleted; and all of it
 // once more in XML.
 func TestExamples(t *testing.T) {
+	if testing.Short() {
+		// The race detector takes ten times as long for all of them.
+		const every = 20
+		if w := walkExamples(t, open, every); w.stored+w.refused != numberOfExamples/every {
+			t.Errorf("%d valid, %d refused", w.stored, w.refused)
+		}
+		return
+	}
 	w := walkExamples(t, open, 1)
 	if w.stored != numberOfExamples-notValid || w.refused != notValid {
 		t.Errorf("%d valid, %d refused", w.stored, w.refused)
@@ -55,6 +63,9 @@ func TestExamples(t *testing.T) {
 // TestExamplesOnMongoDB is the same for every tenth example: a quarter of them
 // took more than two minutes on a busy machine.
 func TestExamplesOnMongoDB(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the API's own suite runs on MongoDB with -short, too; the examples do not")
+	}
 	w := walkExamples(t, openMongoDB(t), 10)
 	if w.stored+w.refused != numberOfExamples/10 || w.refused > notValid {
 		t.Errorf("%d valid, %d refused", w.stored, w.refused)
