@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -102,21 +103,24 @@ func (c *clock) advance(d time.Duration) (fired int) {
 	return fired
 }
 
-// awaitAny waits until somebody waits for a timer, or done says yes.
-func (c *clock) awaitAny(t testing.TB, done func() bool) {
+// awaitOr waits until somebody waits for a timer of d, or done says yes.
+func (c *clock) awaitOr(t testing.TB, d time.Duration, done func() bool) {
 	t.Helper()
 	limit := time.After(patience)
+	look := time.NewTicker(5 * time.Millisecond) // done may say yes without a timer
+	defer look.Stop()
 	for {
 		c.mu.Lock()
-		asked, found := c.asked, len(c.timers) > 0
+		asked, found := c.asked, slices.ContainsFunc(c.timers, func(tm timer) bool { return tm.d == d })
 		c.mu.Unlock()
 		if found || done() {
 			return
 		}
 		select {
 		case <-asked:
+		case <-look.C:
 		case <-limit:
-			t.Fatal("nobody asked for a timer")
+			t.Fatalf("nobody asked for a timer of %s", d)
 		}
 	}
 }
