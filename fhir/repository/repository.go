@@ -146,9 +146,13 @@ func (p *Prepared) Change(expect store.Expect) store.Change {
 	return store.Change{Ref: p.Ref, Expect: expect, Render: p.render}
 }
 
-// render puts id, versionId and lastUpdated into the text and leaves all
-// other bytes as they came.
 func (p *Prepared) render(s store.Stamp) store.Content {
+	return store.Content{Body: p.body(s), Keys: p.repo.versionKeys(p.Ref.Type, s.Time, p.currentKeys())}
+}
+
+// body puts id, versionId and lastUpdated into the text and leaves all other
+// bytes as they came.
+func (p *Prepared) body(s store.Stamp) []byte {
 	edits := []rawjson.Edit{
 		{Name: "id", Value: p.idRaw},
 		{Parent: "meta", Name: "versionId", Value: strconv.AppendQuote(nil, strconv.FormatInt(s.Version, 10))},
@@ -156,7 +160,7 @@ func (p *Prepared) render(s store.Stamp) store.Content {
 	}
 	// Prepare made sure that the root and meta are objects, so this cannot fail.
 	body, _ := p.doc.AppendEdited(make([]byte, 0, len(p.doc.Data())+160), edits)
-	return store.Content{Body: body, Keys: p.repo.versionKeys(p.Ref.Type, s.Time, p.currentKeys())}
+	return body
 }
 
 // SourceREST is the source of what came through the FHIR API.
@@ -224,7 +228,7 @@ func (r *Repository) write(ctx context.Context, t store.Tenant, p *Prepared, exp
 		return store.Document{}, false, err
 	}
 	ch := entry.Changes[0]
-	body := p.render(store.Stamp{Version: ch.Version, Time: entry.Time}).Body
+	body := p.body(store.Stamp{Version: ch.Version, Time: entry.Time})
 	return store.Document{Ref: p.Ref, Version: ch.Version, Seq: entry.Seq, Time: entry.Time, Body: body}, ch.Method == store.Create, nil
 }
 

@@ -383,7 +383,7 @@ func (tx *transaction) written(entry store.Entry) []Written {
 			if ch.Method == store.Create {
 				status = http.StatusCreated
 			}
-			body := p.prepared.render(store.Stamp{Version: ch.Version, Time: entry.Time}).Body
+			body := p.prepared.body(store.Stamp{Version: ch.Version, Time: entry.Time})
 			all[i] = Written{status, store.Document{Ref: p.ref, Version: ch.Version, Seq: entry.Seq, Time: entry.Time, Body: body}}
 		}
 	}
