@@ -67,23 +67,35 @@ func (b *searcher) explain(ctx context.Context, c store.Clause) (store.Explained
 	case store.Refers, store.ReferredBy:
 		x.Kind = "set"
 	}
-	filter, err := b.build(ctx, c)
-	if err != nil || isNothing(filter) {
-		x.Exact = true
+	filters, err := b.branches(ctx, c)
+	if err != nil {
 		return x, err
 	}
+	x.Exact = true
+	for _, f := range filters {
+		n, err := b.atMost(ctx, f, maxExplained)
+		if err != nil {
+			return x, err
+		}
+		x.Postings += n
+		x.Exact = x.Exact && n < maxExplained
+	}
+	return x, nil
+}
+
+// atMost counts what a filter selects, up to a limit.
+func (b *searcher) atMost(ctx context.Context, filter bson.D, limit int) (int, error) {
 	rows, err := b.query(ctx, bson.D{
 		{Key: "aggregate", Value: colDocs},
 		{Key: "pipeline", Value: bson.A{
 			bson.D{{Key: "$match", Value: b.targeted(filter)}},
-			bson.D{{Key: "$limit", Value: int64(maxExplained)}},
+			bson.D{{Key: "$limit", Value: int64(limit)}},
 			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: ""}, {Key: "n", Value: bson.D{{Key: "$sum", Value: int64(1)}}}}}},
 		}},
 		{Key: "cursor", Value: bson.D{}},
 	}, 0)
-	if err == nil && len(rows) > 0 {
-		x.Postings = int(rows[0].Doc.Number)
+	if err != nil || len(rows) == 0 {
+		return 0, err
 	}
-	x.Exact = x.Postings < maxExplained
-	return x, err
+	return int(rows[0].Doc.Number), nil
 }
