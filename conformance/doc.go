@@ -1,6 +1,7 @@
 // Package conformance knows what FHIR R4 (4.0.1) is: its resource types,
-// datatypes and elements, its search parameters, compartments and operations,
-// the codes of its required value sets; and it checks resources against them.
+// datatypes and elements, its search parameters and those that US Core 6.1.0
+// adds, compartments and operations, the codes of its required value sets; and
+// it checks resources against them.
 //
 // [R4] is the entry point. The definitions come compiled into the program: the
 // generator in internal/gen reduces HL7's definition files to r4.tables, a file
@@ -32,4 +33,4 @@
 // types and search parameters. It only ever grows.
 package conformance
 
-//go:generate go run ./internal/gen -r4 ../../shared/data/r4 -out r4.tables -numbers numbers.txt
+//go:generate go run ./internal/gen -r4 ../../shared/data/r4 -uscore ../../shared/data/uscore/package -out r4.tables -numbers numbers.txt

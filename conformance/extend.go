@@ -10,7 +10,7 @@ import (
 )
 
 // FirstCustomParameterNumber is the lowest number of a search parameter that
-// is none of R4's own. Those of numbers.txt stay below it.
+// a tenant defined. Those of numbers.txt stay below it.
 const FirstCustomParameterNumber = 0x8000
 
 // With returns definitions that have these search parameters as well, each for
@@ -28,7 +28,7 @@ func (d *Definitions) With(parameters []*SearchParameter) (*Definitions, error) 
 	added := map[string][]*SearchParameter{}
 	for _, p := range parameters {
 		if p.Number < FirstCustomParameterNumber {
-			return nil, fmt.Errorf("search parameter %s: number %d is among R4's own", p.Code, p.Number)
+			return nil, fmt.Errorf("search parameter %s: number %d is among those of numbers.txt", p.Code, p.Number)
 		}
 		if t, ok := d.types[p.Base]; !ok || t.Kind != KindResource {
 			return nil, fmt.Errorf("search parameter %s: %s is no resource type", p.Code, p.Base)

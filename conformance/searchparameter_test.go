@@ -107,6 +107,33 @@ func TestCompositeComponentsAreResolved(t *testing.T) {
 	}
 }
 
+// What US Core 6.1.0 defines beyond R4; the others of its SearchParameters
+// restate R4's.
+func TestUSCoreParameters(t *testing.T) {
+	d := R4()
+	for _, want := range []struct {
+		base, code string
+		kind       SearchType
+		id         string
+	}{
+		{"CareTeam", "role", SearchToken, "careteam-role"},
+		{"Condition", "asserted-date", SearchDate, "condition-asserted-date"},
+		{"Encounter", "discharge-disposition", SearchToken, "encounter-discharge-disposition"},
+		{"Goal", "description", SearchToken, "goal-description"},
+		{"Patient", "ethnicity", SearchToken, "ethnicity"},
+		{"Patient", "gender-identity", SearchToken, "patient-gender-identity"},
+		{"Patient", "race", SearchToken, "race"},
+	} {
+		p, ok := d.SearchParameter(want.base, want.code)
+		if !ok || p.Type != want.kind || p.URL != "http://hl7.org/fhir/us/core/SearchParameter/us-core-"+want.id || p.Number >= FirstCustomParameterNumber {
+			t.Errorf("%s.%s: %+v", want.base, want.code, p)
+		}
+	}
+	if p, _ := d.SearchParameter("Patient", "birthdate"); p.URL != "http://hl7.org/fhir/SearchParameter/individual-birthdate" {
+		t.Errorf("Patient.birthdate is %s", p.URL)
+	}
+}
+
 func TestEverySearchParameterIsThere(t *testing.T) {
 	d := R4()
 	urls := map[string]bool{}
@@ -137,8 +164,9 @@ func TestEverySearchParameterIsThere(t *testing.T) {
 			}
 		}
 	}
-	if len(urls) != 1375 {
-		t.Errorf("R4 has 1375 search parameters, found %d", len(urls))
+	const r4, uscore = 1375, 7
+	if len(urls) != r4+uscore {
+		t.Errorf("R4 has %d search parameters and US Core %d more, found %d", r4, uscore, len(urls))
 	}
 	if d.SearchParameters("Martian") != nil {
 		t.Error("an unknown type has search parameters")

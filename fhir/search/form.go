@@ -17,7 +17,7 @@ import (
 // Resources that messages speak of are found by the form of identifiers
 // (token, system and code) also while keys are rebuilt. To change that one
 // form takes more: a version that looks for both.
-const FormVersion = 6
+const FormVersion = 7
 
 // Fingerprint tells extractions apart: two that have the same one make the
 // same keys of every resource. It is of FormVersion and of all search

@@ -25,7 +25,7 @@ func TestCheckedInFilesAreGenerated(t *testing.T) {
 	if err := os.WriteFile(numbersFile, old, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(r4, filepath.Join(dir, "r4.tables"), numbersFile); err != nil {
+	if err := run(r4, sharedtest.Dir(t, "data", "uscore", "package"), filepath.Join(dir, "r4.tables"), numbersFile); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"r4.tables", "numbers.txt"} {

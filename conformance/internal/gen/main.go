@@ -1,5 +1,6 @@
-// Command gen reads HL7's FHIR R4 definition files and writes the two files
-// that package conformance embeds:
+// Command gen reads HL7's FHIR R4 definition files, and of US Core the search
+// parameters that R4 lacks, and writes the two files that package conformance
+// embeds:
 //
 //   - r4.tables: the facts of the definitions in a line format (see write.go).
 //     Facts only; the definitions' prose stays where it is.
@@ -24,16 +25,17 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("gen: ")
 	r4 := flag.String("r4", filepath.Join("..", "shared", "data", "r4"), "folder with HL7's R4 definition files")
+	uscore := flag.String("uscore", filepath.Join("..", "shared", "data", "uscore", "package"), "folder with the US Core package")
 	out := flag.String("out", "r4.tables", "tables file to write")
 	numbers := flag.String("numbers", "numbers.txt", "numbers file to extend")
 	flag.Parse()
-	if err := run(*r4, *out, *numbers); err != nil {
+	if err := run(*r4, *uscore, *out, *numbers); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(r4, out, numbersFile string) error {
-	facts, err := read(r4)
+func run(r4, uscore, out, numbersFile string) error {
+	facts, err := read(r4, uscore)
 	if err != nil {
 		return err
 	}
@@ -70,13 +72,16 @@ type facts struct {
 	valueSets    []valueSetFact
 }
 
-func read(dir string) (*facts, error) {
+func read(dir, uscore string) (*facts, error) {
 	var f facts
 	var err error
 	if f.types, err = readTypes(dir); err != nil {
 		return nil, err
 	}
 	if f.parameters, err = readSearchParameters(dir); err != nil {
+		return nil, err
+	}
+	if err = f.addUSCoreParameters(uscore); err != nil {
 		return nil, err
 	}
 	if f.compartments, err = readCompartments(dir); err != nil {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,25 +30,10 @@ func readSearchParameters(dir string) ([]parameterFact, error) {
 		if err := json.Unmarshal(raw, &sp); err != nil {
 			return err
 		}
-		correct(&sp)
-		fact := parameterFact{
-			url: sp.URL, code: sp.Code, kind: sp.Type,
-			targets: slices.Sorted(slices.Values(sp.Target)), comparators: sp.Comparator,
-			modifiers: sp.Modifier, chain: sp.Chain,
-			noMultipleOr:  sp.MultipleOr != nil && !*sp.MultipleOr,
-			noMultipleAnd: sp.MultipleAnd != nil && !*sp.MultipleAnd,
-		}
-		if sp.XPathUsage != "normal" {
-			fact.usage = sp.XPathUsage
-		}
-		for _, c := range sp.Component {
-			fact.components = append(fact.components, componentFact{c.Definition, c.Expression})
-		}
-		perBase, err := union.SplitByBase(sp.Expression, sp.Base)
+		fact, err := parameterOf(sp)
 		if err != nil {
-			return fmt.Errorf("%s: %w", sp.URL, err)
+			return err
 		}
-		fact.on = perBase
 		all = append(all, fact)
 		return nil
 	})
@@ -54,7 +41,75 @@ func readSearchParameters(dir string) ([]parameterFact, error) {
 	return all, err
 }
 
-// correct repairs what HL7's R4 file has wrong.
+func parameterOf(sp searchParameter) (parameterFact, error) {
+	correct(&sp)
+	fact := parameterFact{
+		url: sp.URL, code: sp.Code, kind: sp.Type,
+		targets: slices.Sorted(slices.Values(sp.Target)), comparators: sp.Comparator,
+		modifiers: sp.Modifier, chain: sp.Chain,
+		noMultipleOr:  sp.MultipleOr != nil && !*sp.MultipleOr,
+		noMultipleAnd: sp.MultipleAnd != nil && !*sp.MultipleAnd,
+	}
+	if sp.XPathUsage != "" && sp.XPathUsage != "normal" {
+		fact.usage = sp.XPathUsage
+	}
+	for _, c := range sp.Component {
+		fact.components = append(fact.components, componentFact{c.Definition, c.Expression})
+	}
+	var err error
+	if fact.on, err = union.SplitByBase(sp.Expression, sp.Base); err != nil {
+		return fact, fmt.Errorf("%s: %w", sp.URL, err)
+	}
+	return fact, nil
+}
+
+// addUSCoreParameters adds those of US Core whose code R4 does not have for
+// their base. The others restate what R4 defines.
+func (f *facts) addUSCoreParameters(dir string) error {
+	type named struct{ base, code string }
+	known := map[named]bool{}
+	for _, p := range f.parameters {
+		for _, on := range p.on {
+			known[named{on.Base, p.code}] = true
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "SearchParameter-*.json"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("%s: no search parameters (%w)", dir, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		var sp searchParameter
+		if err := json.Unmarshal(data, &sp); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		restated := 0
+		for _, base := range sp.Base {
+			if known[named{base, sp.Code}] || known[named{"DomainResource", sp.Code}] || known[named{"Resource", sp.Code}] {
+				restated++
+			}
+		}
+		switch restated {
+		case len(sp.Base):
+			continue
+		case 0:
+		default:
+			return fmt.Errorf("%s: R4 has it for some of its bases", sp.URL)
+		}
+		fact, err := parameterOf(sp)
+		if err != nil {
+			return err
+		}
+		f.parameters = append(f.parameters, fact)
+	}
+	slices.SortFunc(f.parameters, func(a, b parameterFact) int { return cmp.Compare(a.url, b.url) })
+	return nil
+}
+
+// correct repairs what HL7's files have wrong.
 func correct(sp *searchParameter) {
 	switch sp.URL {
 	case "http://hl7.org/fhir/SearchParameter/DocumentReference-relationship":
@@ -75,5 +130,9 @@ func correct(sp *searchParameter) {
 		for i, c := range sp.Component {
 			sp.Component[i].Expression = strings.ReplaceAll(c.Expression, "as(DateTime)", "as(dateTime)")
 		}
+	case "http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-asserted-date":
+		// US Core writes valueDateTime, which is the name in JSON; in FHIRPath
+		// the element is value, so as published it selects nothing.
+		sp.Expression = strings.Replace(sp.Expression, ".valueDateTime", ".value.as(dateTime)", 1)
 	}
 }

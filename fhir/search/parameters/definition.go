@@ -67,7 +67,7 @@ type checker struct {
 }
 
 // read reads a SearchParameter. It is nil when the resource defines nothing
-// here: it is not active, or a parameter that R4 has anyway. The error is an
+// here: it is not active, or a parameter that there is anyway. The error is an
 // outcome.Error that names the element; the definition is then what was read.
 func (c checker) read(id string, body []byte) (*Definition, error) {
 	var r resource
@@ -102,8 +102,8 @@ func invalid(element string, format string, args ...any) error {
 	return outcome.BadRequest(outcome.CodeBusinessRule, format, args...).At(Type + "." + element)
 }
 
-// builtIn reports whether the resource is, or restates, a parameter that R4
-// has for its bases, and refuses bases that do not exist.
+// builtIn reports whether the resource is, or restates, a parameter that R4 or
+// US Core has for its bases, and refuses bases that do not exist.
 func (c checker) builtIn(r resource) (bool, error) {
 	if len(r.Base) == 0 || len(r.Base) > maxBases {
 		return false, invalid("base", "An active SearchParameter names from 1 to %d resource types.", maxBases)
@@ -135,7 +135,7 @@ func (c checker) named(id string, def *Definition) error {
 			continue
 		}
 		if sp, ok := c.definitions.SearchParameter(typ, def.Code); ok {
-			return duplicate("R4 has a search parameter of this code for %s, with another meaning: %s.", typ, sp.URL)
+			return duplicate("There is a search parameter of this code for %s, with another meaning: %s.", typ, sp.URL)
 		}
 	}
 	for _, o := range c.others {

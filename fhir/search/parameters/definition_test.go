@@ -84,11 +84,12 @@ func TestDefinitionsThatCanBeUsed(t *testing.T) {
 
 func TestDefinitionsThatDefineNothing(t *testing.T) {
 	for rule, members := range map[string]m{
-		"a draft":                       {"status": "draft", "expression": "nonsense ("},
-		"a retired one":                 {"status": "retired"},
-		"R4's own":                      {"url": "http://hl7.org/fhir/SearchParameter/individual-birthdate", "code": "birthdate", "type": "date", "expression": "Patient.birthDate"},
-		"R4's own, restated":            {"code": "birthdate", "type": "date", "expression": "Patient.birthDate"},
-		"one that is derived from R4's": {"code": "_id", "type": "token", "expression": "Patient.id", "derivedFrom": "http://hl7.org/fhir/SearchParameter/Resource-id"},
+		"a draft":                               {"status": "draft", "expression": "nonsense ("},
+		"a retired one":                         {"status": "retired"},
+		"R4's own":                              {"url": "http://hl7.org/fhir/SearchParameter/individual-birthdate", "code": "birthdate", "type": "date", "expression": "Patient.birthDate"},
+		"US Core's, its path spelled otherwise": {"url": "http://hl7.org/fhir/us/core/SearchParameter/us-core-goal-description", "code": "description", "base": []string{"Goal"}, "type": "token", "expression": "Goal.description.coding"},
+		"R4's own, restated":                    {"code": "birthdate", "type": "date", "expression": "Patient.birthDate"},
+		"one that is derived from R4's":         {"code": "_id", "type": "token", "expression": "Patient.id", "derivedFrom": "http://hl7.org/fhir/SearchParameter/Resource-id"},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			if def, err := testChecker().read("1", a(members)); def != nil || err != nil {

@@ -1,5 +1,5 @@
 // Package parameters knows by which search parameters each tenant can be
-// searched: R4's own, and those that the tenant defines by storing active
+// searched: those of R4 and US Core, and those that the tenant defines by storing active
 // SearchParameter resources
 // (https://hl7.org/fhir/R4/searchparameter.html).
 //

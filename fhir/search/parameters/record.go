@@ -68,6 +68,16 @@ func (p *Parameter) Types(d *conformance.Definitions) []string {
 	return all
 }
 
+// builtIn reports whether d has a parameter of the code for one of the types.
+func (p *Parameter) builtIn(d *conformance.Definitions) bool {
+	for _, t := range append([]string{"Resource", "DomainResource"}, p.Types(d)...) {
+		if _, ok := d.SearchParameter(t, p.Code); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // covered reports whether types, nil for all, hold every one that the
 // parameter is for.
 func (p *Parameter) covered(types []string, d *conformance.Definitions) bool {
@@ -95,12 +105,14 @@ func (r *Record) find(typ, code string, d *conformance.Definitions) *Parameter {
 	return nil
 }
 
-// definitions are R4's with those of the tenant's parameters that want takes.
+// definitions are d with those of the tenant's parameters that want takes. What
+// d has under the same code goes first: a later version of the server may know
+// a parameter that the tenant had defined for itself.
 func (r *Record) definitions(d *conformance.Definitions, want func(*Parameter) bool) (*conformance.Definitions, error) {
 	var all []*conformance.SearchParameter
 	for i := range r.Parameters {
 		p := &r.Parameters[i]
-		if p.State == Unusable || !want(p) {
+		if p.State == Unusable || !want(p) || p.builtIn(d) {
 			continue
 		}
 		of, err := p.parameters(p.Number)

@@ -85,7 +85,7 @@ func (r *Registry) Fingerprint() string { return r.fingerprint }
 // FullText reports whether the words of resources are keys.
 func (r *Registry) FullText() bool { return r.o.FullText }
 
-// Definitions are R4's own.
+// Definitions are those that all tenants share.
 func (r *Registry) Definitions() *conformance.Definitions { return r.o.Definitions }
 
 // Record reads a tenant's record; the zero Record where there is none.

@@ -397,3 +397,50 @@ func TestTwoOfTheSameCode(t *testing.T) {
 		t.Errorf("%+v, %v", rec, err)
 	}
 }
+
+// A tenant may have defined what a later version of the server knows by
+// itself: that goes first, and the tenant's own one is told of.
+func TestParameterThatBecameBuiltIn(t *testing.T) {
+	s := open(t)
+	ctx := t.Context()
+	before := newInstance(t, s)
+	before.must(parameter("suffix", "active", "Patient.name.suffix"), "SearchParameter", "suffix")
+	item, err := s.GetItem(ctx, tenant, "search-index", "record")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := strings.ReplaceAll(string(item.Body), `"code":"suffix"`, `"code":"race"`)
+	record = strings.Replace(record, `"state":"building"`, `"state":"ready"`, 1)
+	if record == string(item.Body) {
+		t.Fatalf("the record has another form: %s", record)
+	}
+	if _, err := s.PutItem(ctx, tenant, store.Item{Kind: item.Kind, ID: item.ID, Body: []byte(record)}, store.ItemAny); err != nil {
+		t.Fatal(err)
+	}
+	key := search.Everything(conformance.R4(), "SearchParameter").(store.Range).From
+	body := strings.Replace(parameter("suffix", "active", "Patient.name.suffix"), `"code":"suffix"`, `"code":"race"`, 1)
+	if _, err := s.Commit(ctx, tenant, store.Commit{Changes: []store.Change{{
+		Ref:    store.Ref{Type: "SearchParameter", ID: "suffix"},
+		Render: func(store.Stamp) store.Content { return store.Content{Body: []byte(body), Keys: []store.Key{key}} },
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+
+	i := newInstance(t, s)
+	v, err := i.registry.View(ctx, tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sp, ok := v.Definitions.SearchParameter("Patient", "race"); !ok || sp.Type != conformance.SearchToken {
+		t.Errorf("race is %+v", sp)
+	}
+	i.must(`{"resourceType":"Patient","id":"1","extension":[{"url":"http://hl7.org/fhir/us/core/StructureDefinition/us-core-race",`+
+		`"extension":[{"url":"ombCategory","valueCoding":{"system":"urn:oid:2.16.840.1.113883.6.238","code":"2106-3"}}]}]}`, "Patient", "1")
+	if found, err := i.found("Patient", "race", "2106-3"); err != nil || found != "1" {
+		t.Errorf("found %q, %v", found, err)
+	}
+	rec, err := i.registry.Reconcile(ctx, tenant)
+	if err != nil || len(rec.Parameters) != 1 || rec.Parameters[0].State != parameters.Unusable || !strings.Contains(rec.Parameters[0].Problem, "us-core-race") {
+		t.Errorf("%+v, %v", rec, err)
+	}
+}
