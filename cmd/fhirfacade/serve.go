@@ -18,6 +18,7 @@ type serveCommand struct {
 	AdminToken      string `help:"The administrator's bearer token; required without --sandbox." env:"FHIRFACADE_ADMIN_TOKEN" placeholder:"TOKEN"`
 	PublicURL       string `name:"public-url" help:"Scheme and host under which clients reach the server." env:"FHIRFACADE_PUBLIC_URL" placeholder:"URL"`
 	LogRetention    string `help:"How long change logs are kept, such as 90d; everything when not set. Subscriptions that have not delivered keep what they need." env:"FHIRFACADE_LOG_RETENTION" placeholder:"DAYS"`
+	BulkLife        string `help:"How long the files of a bulk export are kept, such as 24h or 7d; 24h when not set." env:"FHIRFACADE_BULK_LIFE" placeholder:"TIME"`
 	FullText        bool   `help:"Make the words of resources searchable by _text and _content. It makes several times as many index keys." env:"FHIRFACADE_FULL_TEXT"`
 	LogFormat       string `help:"Form of the log on standard error: text or json." enum:"text,json" default:"text" env:"FHIRFACADE_LOG_FORMAT"`
 }
@@ -41,9 +42,13 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	life, err := parseDays("--bulk-life", c.BulkLife)
+	if err != nil {
+		return err
+	}
 	s, err := server.Open(ctx, server.Config{
 		Listen: c.Listen, Data: c.Data, MongoDBURI: c.MongodbURI, MongoDBDatabase: c.MongodbDatabase,
-		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, FullText: c.FullText, LogRetention: retention, Logger: logger, Version: version,
+		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, FullText: c.FullText, LogRetention: retention, BulkLife: life, Logger: logger, Version: version,
 	})
 	if err != nil {
 		return err

@@ -127,6 +127,8 @@ func (r *request) access() (access Access, ok bool) {
 		if r.sub == "*" {
 			access.Type, access.Interaction = "", "search-system"
 		}
+	case bulkStatus + "/:job", bulkFile + "/:job/:file":
+		return access, false // asked about when the job is known
 	default:
 		access.Operation = last // a route of its own
 	}

@@ -116,9 +116,12 @@ func (a *API) metadata(r *request) error {
 			"documentation": documentation,
 			"resource":      resources,
 			"interaction":   systemInteractions,
-			"operation":     resourceOperations[:1], // $meta
+			"operation":     a.systemOperations(),
 			"compartment":   compartments(d),
 		}},
+	}
+	if a.o.Bulk != nil {
+		statement["instantiates"] = []string{bulkInstantiates}
 	}
 	var body bytes.Buffer
 	e := json.NewEncoder(&body)
@@ -140,6 +143,14 @@ func (a *API) operationsOf(r *request, typ string) []capabilityOperation {
 			all = append(all, capabilityOperation{op.name, r.base + op.definition})
 		default:
 			all = append(all, capabilityOperation{op.name, op.definition})
+		}
+	}
+	if a.o.Bulk != nil {
+		switch typ {
+		case "Patient":
+			all = append(all, capabilityOperation{"export", patientExport})
+		case "Group":
+			all = append(all, capabilityOperation{"export", groupExport})
 		}
 	}
 	for name := range a.o.Operations {
@@ -175,6 +186,15 @@ func compartments(d *conformance.Definitions) []string {
 		if c, ok := d.Compartment(typ); ok {
 			all = append(all, c.URL)
 		}
+	}
+	return all
+}
+
+// systemOperations are those on the base.
+func (a *API) systemOperations() []capabilityOperation {
+	all := resourceOperations[:1:1] // $meta
+	if a.o.Bulk != nil {
+		all = append(all, capabilityOperation{"export", systemExport})
 	}
 	return all
 }

@@ -53,6 +53,8 @@ func acceptable(r *request, asked string) error {
 	defer func() { r.format.pretty = pretty }()
 	r.format = fhirJSON
 	switch {
+	case strings.Contains(r.FullPath(), bulkFile): // which is NDJSON
+		return nil
 	case r.entry != nil: // what a bundle holds is written with the bundle
 		return nil
 	case accept == "", accept == "*/*":

@@ -40,7 +40,7 @@ func (a *API) read(r *request) error {
 // representation writes a resource that was asked for.
 func (a *API) representation(r *request, d store.Document, s search.Subset) error {
 	var err error
-	if d.Body, err = a.subset(d, s); err != nil {
+	if d.Body, err = a.o.Repository.Subset(d, s); err != nil {
 		return err
 	}
 	versionHeaders(r, d)

@@ -19,9 +19,9 @@
 //	terminology.go  $expand, $validate-code, $lookup, $subsumes, $translate
 //	batch.go        batch, transaction
 //	capability.go   the CapabilityStatement
+//	bulk.go         $export, and what became of it
 //	bundle.go       bundles written as a stream
 //	xmlbundle.go    the same in XML
-//	subset.go       _summary and _elements
 //	respond.go      statuses, headers, OperationOutcomes
 package rest
 
@@ -34,6 +34,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/fhirfacade/fhirfacade/fhir/bulk"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -57,9 +58,11 @@ type Options struct {
 	MaxBody int64
 	// Operations are extended operations by "Type/$name".
 	Operations map[string]Operation
-	Now        func() time.Time
-	NewID      func() string
-	Logger     *slog.Logger
+	// Bulk does exports and imports; nil where there are none.
+	Bulk   *bulk.Service
+	Now    func() time.Time
+	NewID  func() string
+	Logger *slog.Logger
 	// Version is the server software's version, for the CapabilityStatement.
 	Version string
 }

@@ -50,6 +50,7 @@ func (a *API) routes(e gin.IRoutes, base string) {
 	on(http.MethodPost, a.metaDelete, "/:type/:id/$meta-delete")
 	on(http.MethodPost, a.metaOfVersion, "/:type/:id/_history/:version/$meta-add", "/:type/:id/_history/:version/$meta-delete")
 
+	a.bulkRoutes(on)
 	on(http.MethodGet, a.search, "/:type")
 	on(http.MethodPost, a.create, "/:type")
 	on(http.MethodPut, a.updateWhere, "/:type")

@@ -69,7 +69,7 @@ func (a *API) searchset(r *request, self string, applied []search.Parameter, res
 			s = included
 		}
 		var err error
-		if d.Body, err = a.subset(d, s); err != nil {
+		if d.Body, err = a.o.Repository.Subset(d, s); err != nil {
 			return err
 		}
 		b.match(r.base, d, mode)

@@ -16,6 +16,8 @@ type Compartment struct {
 	// ID is the resource's; with "" and no Group, the compartments of all
 	// resources of the type are meant.
 	ID string
+	// IDs, instead of ID, are several resources.
+	IDs []string
 	// Group is the id of a Group; the compartments of its members are meant.
 	Group string
 	// Care, when set, leaves out what is dated outside of a period of care.
@@ -24,7 +26,7 @@ type Compartment struct {
 
 // scope binds page tokens to the compartment.
 func (c *Compartment) scope() string {
-	return strings.Join([]string{"", c.Type, c.ID, c.Group, c.Care.Start, c.Care.End}, "\x00")
+	return strings.Join([]string{"", c.Type, c.ID, c.Group, c.Care.Start, c.Care.End, strings.Join(c.IDs, ",")}, "\x00")
 }
 
 // several are the types of a search that names none in its URL.
@@ -98,11 +100,12 @@ func (c *Compartment) self(d *conformance.Definitions, number uint16) store.Clau
 	switch {
 	case c.Group != "":
 		return c.members(d)
+	case len(c.IDs) > 0:
+		return c.each(func(id string) store.Clause { return idIs(d, c.Type, number, id) })
 	case c.ID == "":
 		return exists(number)
 	}
-	sp, _ := d.SearchParameter(c.Type, "_id") // every type has it
-	return store.Exactly(formKey(number, sp.Number, formCode) + c.ID)
+	return idIs(d, c.Type, number, c.ID)
 }
 
 // referredBy selects what refers to the compartment's resources by keys with
@@ -112,6 +115,8 @@ func (c *Compartment) referredBy(d *conformance.Definitions, prefix store.Key) s
 	case c.Group != "":
 		number, _ := d.TypeNumber(c.Type)
 		return store.Refers{Prefix: prefix, Query: store.And{exists(number), c.members(d)}}
+	case len(c.IDs) > 0:
+		return c.each(func(id string) store.Clause { return store.Exactly(prefix + store.Ref{Type: c.Type, ID: id}.String()) })
 	case c.ID == "":
 		return store.Prefix(prefix + c.Type + "/")
 	}
@@ -127,4 +132,58 @@ func (c *Compartment) members(d *conformance.Definitions) store.Clause {
 		Prefix: formKey(number, member.Number, formReference),
 		Query:  store.Exactly(formKey(number, id.Number, formCode) + c.Group),
 	}
+}
+
+func (c *Compartment) each(clause func(id string) store.Clause) store.Clause {
+	any := make(store.Or, 0, len(c.IDs))
+	for _, id := range c.IDs {
+		any = append(any, clause(id))
+	}
+	return any
+}
+
+// idIs selects the resource of a type that has an id.
+func idIs(d *conformance.Definitions, typ string, number uint16, id string) store.Clause {
+	sp, _ := d.SearchParameter(typ, "_id") // every type has it
+	return store.Exactly(formKey(number, sp.Number, formCode) + id)
+}
+
+// InCompartments are the ids of the resources of a compartment's type to whose
+// compartments a resource with these sorted keys belongs.
+func InCompartments(d *conformance.Definitions, compartment string, ref store.Ref, sorted []store.Key) []string {
+	definition, ok := d.Compartment(compartment)
+	number, known := d.TypeNumber(ref.Type)
+	if !ok || !known {
+		return nil
+	}
+	var ids []string
+	if ref.Type == compartment {
+		ids = append(ids, ref.ID)
+	}
+	for _, code := range definition.Params(ref.Type) {
+		sp, ok := d.SearchParameter(ref.Type, code)
+		if !ok || !Supported(sp) {
+			continue
+		}
+		prefix := formKey(number, sp.Number, formReference) + compartment + "/"
+		from, _ := slices.BinarySearch(sorted, prefix)
+		for _, key := range sorted[from:] {
+			if !strings.HasPrefix(key, prefix) {
+				break
+			}
+			if id := key[len(prefix):]; !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// IDIs selects the resource of a type that has an id.
+func IDIs(d *conformance.Definitions, ref store.Ref) (store.Clause, bool) {
+	number, ok := d.TypeNumber(ref.Type)
+	if !ok {
+		return nil, false
+	}
+	return idIs(d, ref.Type, number, ref.ID), true
 }

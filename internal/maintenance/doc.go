@@ -9,6 +9,7 @@
 //	retention.go   how far a tenant's log is kept, and who holds it
 //	drop.go        an organization and all that belongs to it, removed
 //	backup.go      a copy of the embedded store
+//	bulk.go        exports and imports as jobs (fhir/bulk does them)
 //	http.go        the routes of all this
 //
 // A job is an item in the store. One instance does it, under a lease, and

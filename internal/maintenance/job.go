@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fhirfacade/fhirfacade/fhir/bulk"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -19,6 +20,9 @@ type Kind string
 const (
 	Reindex Kind = "reindex"
 	Drop    Kind = "drop"
+	// Export and Import are bulk data (fhir/bulk).
+	Export Kind = Kind(bulk.Export)
+	Import Kind = Kind(bulk.Import)
 )
 
 // State of a job.
@@ -46,6 +50,10 @@ type Job struct {
 	// that is "".
 	Organization string `json:"organization,omitempty"`
 	Environment  string `json:"environment,omitempty"`
+	// Work is what an export or import is about and how far it is.
+	Work json.RawMessage `json:"work,omitempty"`
+	// Expires is when what an export or import has made goes.
+	Expires *time.Time `json:"expires,omitempty"`
 
 	// Done counts the resources whose keys were built, Failed those that could
 	// not be. Total is what was counted at the start, and at the end what it

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fhirfacade/fhirfacade/fhir/bulk"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -35,6 +36,8 @@ type Options struct {
 	// Dropper removes what belongs to organizations outside their tenants; nil
 	// where nothing is ever dropped.
 	Dropper Dropper
+	// Bulk does exports and imports; nil where there are none.
+	Bulk *bulk.Service
 	// Elsewhere is how long other instances may go on with what was stopped
 	// here; 20 s when zero.
 	Elsewhere time.Duration
@@ -174,6 +177,9 @@ func (r *Runner) Tenant(ctx context.Context, t store.Tenant) error {
 			if err := r.ensure(ctx, t); err != nil {
 				return err
 			}
+			if err := r.expire(ctx, t); err != nil {
+				return err
+			}
 		}
 		open, err := r.jobs.openJobs(ctx, t)
 		if err != nil {
@@ -231,6 +237,10 @@ func (r *Runner) do(ctx context.Context, t store.Tenant, id string) error {
 		return r.reindex(ctx, t, j)
 	case Drop:
 		return r.drop(ctx, t, j)
+	case Export, Import:
+		if r.o.Bulk != nil {
+			return r.bulk(ctx, t, j)
+		}
 	}
 	j.end(Failed, r.o.Now(), "this version of the program does not know this kind of job")
 	return r.jobs.put(ctx, t, j)

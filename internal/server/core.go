@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
+	"github.com/fhirfacade/fhirfacade/fhir/bulk"
 	"github.com/fhirfacade/fhirfacade/fhir/fhirpath/r4model"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
@@ -30,6 +31,7 @@ type core struct {
 	// base is a tenant's FHIR base.
 	base   func(store.Tenant) string
 	runner *maintenance.Runner
+	bulk   *bulk.Service
 }
 
 // newCore makes the parts. url is the server's scheme and host, key what page
@@ -53,6 +55,10 @@ func newCore(c Config, st store.Store, directory *tenant.Directory, url string, 
 		Now: time.Now, NewID: newID, Pages: search.PageTokens{Key: key}, BaseURL: k.base,
 		Validation: directory.Validation,
 	})
+	k.bulk = bulk.New(bulk.Options{
+		Store: st, Repository: k.repository, BaseURL: k.base, Now: time.Now, NewID: newID, Life: c.BulkLife, Logger: c.Logger,
+		Jobs: maintenance.NewBulkJobs(maintenance.NewJobs(st, time.Now), func() { k.runner.Wake() }),
+	})
 	hostname, _ := os.Hostname()
 	k.owner = fmt.Sprintf("%s/%d/%s", hostname, os.Getpid(), newID())
 	var err error
@@ -63,6 +69,7 @@ func newCore(c Config, st store.Store, directory *tenant.Directory, url string, 
 // maintain makes the runner of jobs; o is what is different from case to case.
 func (k *core) maintain(o maintenance.Options) *maintenance.Runner {
 	o.Store, o.Repository, o.Parameters, o.Leases = k.store, k.repository, k.parameters, k.leases
+	o.Bulk = k.bulk
 	o.Elsewhere = 4 * k.config.Learn
 	o.Owner, o.NewID, o.Now, o.Logger = k.owner, newID, time.Now, k.config.Logger
 	k.runner = maintenance.New(o)

@@ -53,6 +53,8 @@ type Config struct {
 	// Learn is how long an instance may not know what another one changed; 5 s
 	// when zero. It matters where instances share a store.
 	Learn time.Duration
+	// BulkLife is how long the files of an export are kept; 24 h when zero.
+	BulkLife time.Duration
 	// FullText makes the words of resources searchable by _text and _content.
 	FullText bool
 	// MaxBody is the most bytes of a FHIR resource; 0 for 50 MiB, and never
@@ -215,7 +217,7 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	api := rest.New(rest.Options{
 		Repository: repo, Tenant: directory.Tenant, PublicURL: c.PublicURL, MaxBody: c.MaxBody,
-		Operations: x.Operations(), Now: now, NewID: newID, Logger: c.Logger, Version: c.Version,
+		Operations: x.Operations(), Bulk: core.bulk, Now: now, NewID: newID, Logger: c.Logger, Version: c.Version,
 	})
 	redox := exchange.NewRedoxAPI(x)
 	redox.Allowed = func(c *gin.Context, source string) error {

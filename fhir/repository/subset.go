@@ -1,4 +1,4 @@
-package rest
+package repository
 
 import (
 	"strings"
@@ -12,9 +12,9 @@ import (
 // subsetted marks a resource that is not whole (R4 search, summary).
 const subsetted = `{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}`
 
-// subset is the body of a document reduced to what _summary or _elements ask
+// Subset is the body of a document reduced to what _summary or _elements ask
 // for. The bytes of what stays are copied as they are.
-func (a *API) subset(d store.Document, s search.Subset) ([]byte, error) {
+func (r *Repository) Subset(d store.Document, s search.Subset) ([]byte, error) {
 	if s.All() {
 		return d.Body, nil
 	}
@@ -22,12 +22,12 @@ func (a *API) subset(d store.Document, s search.Subset) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := reducer{d: a.o.Repository.Definitions(), s: s, out: make([]byte, 0, len(d.Body))}
-	r.object(doc.Root(), d.Ref.Type, true)
-	if !r.dropped {
+	part := reducer{d: r.o.Definitions, s: s, out: make([]byte, 0, len(d.Body))}
+	part.object(doc.Root(), d.Ref.Type, true)
+	if !part.dropped {
 		return d.Body, nil
 	}
-	return r.out, nil
+	return part.out, nil
 }
 
 type reducer struct {

@@ -1,0 +1,179 @@
+package bulk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/repository"
+	"github.com/fhirfacade/fhirfacade/store"
+)
+
+// Options of New. Store, Repository, Jobs and NewID are needed.
+type Options struct {
+	Store      store.Store
+	Repository *repository.Repository
+	Jobs       Jobs
+	NewID      func() string
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// BaseURL is a tenant's absolute FHIR base, as the repository has it.
+	BaseURL func(store.Tenant) string
+	// Life is how long the files of a job that has ended are kept; 24 h when
+	// zero.
+	Life time.Duration
+	// MaxOpen is how many jobs of a kind a tenant may have open; 10 when zero.
+	MaxOpen int
+	// PerFile is how many resources a file has at most; 100,000 when zero.
+	PerFile int64
+	Logger  *slog.Logger
+}
+
+// Service does exports and imports. Safe for concurrent use.
+type Service struct{ o Options }
+
+// Defaults of Options.
+const (
+	DefaultLife    = 24 * time.Hour
+	defaultOpen    = 10
+	defaultPerFile = 100_000
+)
+
+// New makes a service.
+func New(o Options) *Service {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Life == 0 {
+		o.Life = DefaultLife
+	}
+	if o.MaxOpen == 0 {
+		o.MaxOpen = defaultOpen
+	}
+	if o.PerFile == 0 {
+		o.PerFile = defaultPerFile
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Service{o}
+}
+
+// OrderExport makes a job of an export, after a look at whether it can be
+// done, and returns its id.
+func (s *Service) OrderExport(ctx context.Context, t store.Tenant, r *Request) (id string, err error) {
+	if r.Level == Group {
+		if _, err := s.o.Repository.Read(ctx, t, store.Ref{Type: "Group", ID: r.Group}); err != nil {
+			return "", err
+		}
+	}
+	for _, f := range r.Filters {
+		if _, err := s.where(ctx, t, r, f.Type, nil); err != nil {
+			return "", err
+		}
+	}
+	return s.order(ctx, t, Export, exportWork{Request: *r})
+}
+
+func (s *Service) order(ctx context.Context, t store.Tenant, k Kind, work any) (string, error) {
+	open, err := s.o.Jobs.Open(ctx, t, k)
+	if err != nil {
+		return "", err
+	}
+	if open >= s.o.MaxOpen {
+		return "", outcome.New(429, outcome.CodeThrottled, "%d jobs of this kind are open, which is the most. Wait for one to end, or cancel one.", open)
+	}
+	j := Job{ID: s.o.NewID(), Kind: k}
+	if j.Work, err = json.Marshal(work); err != nil {
+		return "", err
+	}
+	return j.ID, s.o.Jobs.Order(ctx, t, j)
+}
+
+// Do does, or goes on with, a job; save writes how far it is. A job that
+// cannot be done is Failed; an error is returned for what can be gone on with.
+func (s *Service) Do(ctx context.Context, t store.Tenant, j *Job, save Save) error {
+	var err error
+	switch j.Kind {
+	case Export:
+		err = s.export(ctx, t, j, save)
+	default:
+		err = outcome.New(500, outcome.CodeNotSupported, "This version of the program does not know this kind of job.")
+	}
+	var refused *outcome.Error
+	switch {
+	case errors.Is(err, errStop):
+		return nil
+	case ctx.Err() == nil && errors.As(err, &refused) && refused.Status != 503:
+		j.State, j.Error, j.Expires = Failed, refused.Issues[0].Diagnostics, s.o.Now().Add(s.o.Life).UTC()
+		_, err = save(ctx)
+	}
+	return err
+}
+
+// Discard removes what a job has made.
+func (s *Service) Discard(ctx context.Context, t store.Tenant, j *Job) error {
+	var w struct{ Files []File }
+	if err := json.Unmarshal(j.Work, &w); err != nil {
+		return err
+	}
+	return removeFiles(ctx, s.o.Store, t, j.ID, w.Files)
+}
+
+// Find returns a job that a client may still ask for, with what it is about.
+// One that was cancelled, or whose time is over, is not found.
+func (s *Service) Find(ctx context.Context, t store.Tenant, id string) (*Job, error) {
+	j, err := s.o.Jobs.Get(ctx, t, id)
+	if err != nil {
+		return nil, err
+	}
+	if j.Cancelling || j.State == Cancelled || !j.Open() && !s.o.Now().Before(j.Expires) {
+		return nil, store.ErrNotFound
+	}
+	return &j, nil
+}
+
+// End cancels a job that is open, and removes what one has made that has
+// ended.
+func (s *Service) End(ctx context.Context, t store.Tenant, id string) error {
+	j, err := s.Find(ctx, t, id)
+	if err != nil {
+		return err
+	}
+	if j.Open() {
+		return s.o.Jobs.Cancel(ctx, t, id)
+	}
+	if err := s.Discard(ctx, t, j); err != nil {
+		return err
+	}
+	return s.o.Jobs.Remove(ctx, t, id)
+}
+
+// File finds a file of a job that has finished.
+func (s *Service) File(ctx context.Context, t store.Tenant, id, name string) (*Job, File, error) {
+	j, err := s.Find(ctx, t, id)
+	if err != nil {
+		return nil, File{}, err
+	}
+	var w struct{ Files []File }
+	if err := json.Unmarshal(j.Work, &w); err != nil {
+		return nil, File{}, err
+	}
+	if j.State == Finished {
+		for _, f := range w.Files {
+			if f.Name == name {
+				return j, f, nil
+			}
+		}
+	}
+	return nil, File{}, store.ErrNotFound
+}
+
+// Copy writes a file, in gzip when packed.
+func (s *Service) Copy(ctx context.Context, t store.Tenant, j *Job, f File, out io.Writer, packed bool) error {
+	return copyFile(ctx, s.o.Store, t, j.ID, f, out, packed)
+}
