@@ -88,20 +88,20 @@ func (c charset) encode(text []byte) ([]byte, error) {
 // decodeText makes UTF-8 of a whole message: of the set that MSH-18 declares
 // where its bytes are valid, else of UTF-8 where they are, else of the
 // fallback. Text that needs no change is returned as it is.
-func decodeText(raw []byte, fallback string) (text []byte, set charset, declared string, warning *Error, err error) {
+func decodeText(raw []byte, fallback string) (text []byte, set charset, warning *Error, err error) {
 	if wide, ok := wideText(raw); ok {
 		text, err := wide.decode(raw)
 		if err != nil {
-			return nil, wide, "", nil, problem(ErrCharset, Path{Segment: "MSH", Field: 18}, "the bytes are not valid in the set that the byte order mark says")
+			return nil, wide, nil, problem(ErrCharset, Path{Segment: "MSH", Field: 18}, "the bytes are not valid in the set that the byte order mark says")
 		}
-		return text, wide, wide.name, nil, nil
+		return text, wide, nil, nil
 	}
-	declared = declaredCharset(raw)
+	declared := declaredCharset(raw)
 	at := Path{Segment: "MSH", Field: 18}
 	if declared != "" {
 		if set, ok := charsetNamed(declared); ok {
 			if text, err := set.decode(raw); err == nil {
-				return text, set, declared, nil, nil
+				return text, set, nil, nil
 			}
 			warning = problem(ErrCharset, at, "the bytes are not valid in the declared set; another one was taken")
 		} else {
@@ -109,22 +109,22 @@ func decodeText(raw []byte, fallback string) (text []byte, set charset, declared
 		}
 	}
 	if utf8.Valid(raw) {
-		return raw, charset{name: UTF8}, declared, warning, nil
+		return raw, charset{name: UTF8}, warning, nil
 	}
 	if fallback == "" {
 		fallback = "WINDOWS-1252"
 	}
 	set, ok := charsetNamed(fallback)
 	if !ok {
-		return nil, set, declared, warning, problem(ErrCharset, at, "the configured set is not known")
+		return nil, set, warning, problem(ErrCharset, at, "the configured set is not known")
 	}
 	if text, err = set.decode(raw); err != nil {
-		return nil, set, declared, warning, problem(ErrCharset, at, "the bytes are not valid in any of the sets that are tried")
+		return nil, set, warning, problem(ErrCharset, at, "the bytes are not valid in any of the sets that are tried")
 	}
 	if warning == nil {
 		warning = problem(ErrCharset, at, "no set is declared and the bytes are not UTF-8; the connection's set was taken")
 	}
-	return text, set, declared, warning, nil
+	return text, set, warning, nil
 }
 
 // declaredCharset is the first repetition of MSH-18. The header is read as

@@ -42,6 +42,11 @@ func (f *Framer) Write(p []byte) (int, error) {
 // Open tells whether a frame has begun and not ended.
 func (f *Framer) Open() bool { return f.open || len(f.buf) > 0 }
 
+// Ending tells whether the frame has an end without a carriage return so far.
+func (f *Framer) Ending() bool {
+	return f.open && len(f.buf) > 0 && f.buf[len(f.buf)-1] == endBlock
+}
+
 // Next returns the next message of what came, without its frame. It is nil
 // where more is to come. The bytes are the caller's. After an error the stream
 // cannot be understood any more.
@@ -71,7 +76,7 @@ func (f *Framer) Next() ([]byte, error) {
 // Pause says that nothing more came for a while: a frame whose end has no
 // carriage return behind it is complete.
 func (f *Framer) Pause() ([]byte, error) {
-	if n := len(f.buf); f.open && n > 0 && f.buf[n-1] == endBlock {
+	if n := len(f.buf); f.Ending() {
 		return f.take(n-1, n)
 	}
 	return nil, nil

@@ -2,6 +2,7 @@ package hl7v2
 
 import (
 	"bytes"
+	"unicode/utf8"
 )
 
 // MaxBytes is the largest message that [Parse] takes when [Options] says
@@ -15,6 +16,9 @@ type Options struct {
 	// Charset is the set of messages that declare none and are not UTF-8, by
 	// its name in table 0211 or "WINDOWS-1252", which is the default.
 	Charset string
+	// Decoded tells that the text is UTF-8 already, whatever MSH-18 says, as
+	// Message.Text and Message.Batch are.
+	Decoded bool
 }
 
 // Message is a message that was read. Its parts share memory with its text,
@@ -52,7 +56,13 @@ func Parse(data []byte, o Options) (*Message, error) {
 	if len(data) > limit {
 		return nil, problem(ErrSize, Path{}, "the message is larger than the limit")
 	}
-	text, set, _, warning, err := decodeText(data, o.Charset)
+	if o.Decoded && !utf8.Valid(data) {
+		return nil, problem(ErrCharset, Path{}, "the text is not UTF-8")
+	}
+	text, set, warning, err := data, charset{name: UTF8}, (*Error)(nil), error(nil)
+	if !o.Decoded {
+		text, set, warning, err = decodeText(data, o.Charset)
+	}
 	if err != nil {
 		return nil, err
 	}
