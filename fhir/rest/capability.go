@@ -24,6 +24,7 @@ var (
 const documentation = "Searches also take _filter, _has (nested and chained), _list, chains of any parameter, " +
 	"_sort by any parameters but composites, _count, _total, _include and _revinclude with :iterate and *, _summary and _elements, _contained and _containedType, " +
 	"on a type, in a compartment and across types (_type, or all). " +
+	"The SearchParameters, OperationDefinitions and StructureDefinitions named here are read by id and found by url. " +
 	"What is not known is refused, unless Prefer: handling=lenient asks for a warning instead. " +
 	"Not supported: $graphql, which this server leaves out on purpose, named queries (_query), and functional lists ($current-problems and such)."
 

@@ -26,6 +26,9 @@ func (a *API) read(r *request) error {
 	}
 	d, err := a.o.Repository.Read(r.Request.Context(), r.tenant, r.ref())
 	if err != nil {
+		if built, ok := a.definition(r, err); ok {
+			return a.defined(r, built, subset)
+		}
 		return err
 	}
 	if notModified(r, d) {

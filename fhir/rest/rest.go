@@ -17,6 +17,7 @@
 //	operation.go    other operations
 //	validate.go     $validate
 //	terminology.go  $expand, $validate-code, $lookup, $subsumes, $translate
+//	definition.go   the definitions that the server works by, as resources
 //	batch.go        batch, transaction
 //	capability.go   the CapabilityStatement
 //	bulk.go         $export, and what became of it
@@ -35,6 +36,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/fhirfacade/fhirfacade/fhir/bulk"
+	"github.com/fhirfacade/fhirfacade/fhir/definitions"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -85,7 +87,8 @@ type Call struct {
 type API struct {
 	o Options
 	// inner serves the entries of batches.
-	inner http.Handler
+	inner       http.Handler
+	definitions func() *definitions.Set
 	// buffers hold answers while they are written.
 	buffers sync.Pool
 }
@@ -93,6 +96,7 @@ type API struct {
 // New makes the API.
 func New(o Options) *API {
 	a := &API{o: o}
+	a.definitions = sync.OnceValue(func() *definitions.Set { return definitions.New(o.Repository.Definitions()) })
 	inner := gin.New()
 	inner.HandleMethodNotAllowed = true
 	inner.RedirectTrailingSlash = false

@@ -53,17 +53,23 @@ func (a *API) searchAt(r *request, self string, in *search.Compartment, typ stri
 			return err
 		}
 	}
-	return a.searchset(r, self, result.Request.Applied, result)
+	var built []store.Document
+	if in == nil {
+		if built, err = a.definedBy(r, params, result); err != nil {
+			return err
+		}
+	}
+	return a.searchset(r, self, result.Request.Applied, result, built...)
 }
 
-// searchset writes a page while it is read. applied are the parameters of its
-// links.
-func (a *API) searchset(r *request, self string, applied []search.Parameter, result *repository.Result) error {
+// searchset writes a page while it is read, and behind it matches that are not
+// stored. applied are the parameters of its links.
+func (a *API) searchset(r *request, self string, applied []search.Parameter, result *repository.Result, more ...store.Document) error {
 	b := a.startBundle(r, "searchset", result.Total, pageLinks(self, applied, result))
 	subset := result.Request.Subset
 	included := subset
 	included.Elements = nil // those named are of the type searched for
-	err := result.Each(func(d store.Document, mode repository.Mode) error {
+	write := func(d store.Document, mode repository.Mode) error {
 		s := subset
 		if mode == repository.ModeInclude {
 			s = included
@@ -74,7 +80,11 @@ func (a *API) searchset(r *request, self string, applied []search.Parameter, res
 		}
 		b.match(r.base, d, mode)
 		return b.failed()
-	})
+	}
+	err := result.Each(write)
+	for i := 0; err == nil && i < len(more); i++ {
+		err = write(more[i], repository.ModeMatch)
+	}
 	if err != nil {
 		return b.abort(err)
 	}

@@ -17,7 +17,7 @@ type statement struct {
 	Rest        []struct {
 		Documentation string
 		Interaction   []struct{ Code string }
-		Operation     []struct{ Name string }
+		Operation     []struct{ Name, Definition string }
 		Compartment   []string
 		Resource      []struct {
 			Type                                                            string
@@ -26,7 +26,7 @@ type statement struct {
 			ConditionalRead, ConditionalDelete                              string
 			SearchInclude, SearchRevInclude                                 []string
 			SearchParam                                                     []struct{ Name, Definition, Type string }
-			Operation                                                       []struct{ Name string }
+			Operation                                                       []struct{ Name, Definition string }
 		}
 	}
 }

@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		{"Words", wordSearches},
 		{"Contained", containedEntries},
 		{"Capabilities", capabilities},
+		{"Definitions", definitions},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })
 	}
