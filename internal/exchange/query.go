@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,13 +24,24 @@ var queries = map[string]func(x *Exchange, ctx context.Context, t store.Tenant, 
 
 // answerQuery answers a query in the data model, as its …Response event.
 func (x *Exchange) answerQuery(ctx context.Context, t store.Tenant, src Source, m *redox.Message) ([]byte, error) {
-	q, ok := queries[m.Pair()]
-	if !ok {
-		return nil, failure(http.StatusBadRequest, moduleDataModels, "Query not answered here - "+m.Pair())
-	}
 	o, err := x.options(t, src)
 	if err != nil {
 		return nil, err
+	}
+	ask, ok, err := m.Search(o)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		answer, err := x.searched(ctx, t, o, m, ask)
+		if err != nil {
+			return nil, err
+		}
+		return redox.Marshal(answer)
+	}
+	q, ok := queries[m.Pair()]
+	if !ok {
+		return nil, failure(http.StatusBadRequest, moduleDataModels, "Query not answered here - "+m.Pair())
 	}
 	body, err := q(x, ctx, t, o, m)
 	if err != nil {
@@ -37,6 +49,83 @@ func (x *Exchange) answerQuery(ctx context.Context, t store.Tenant, src Source, 
 	}
 	answer := &redox.Message{DataModel: m.DataModel, EventType: m.EventType + "Response", Body: body}
 	return redox.Marshal(answer)
+}
+
+// searched answers a query that is one FHIR search: what is found, with all
+// that it refers to, said in the data model.
+func (x *Exchange) searched(ctx context.Context, t store.Tenant, o redox.Options, m *redox.Message, ask redox.Search) (*redox.Message, error) {
+	found, err := x.search(ctx, t, ask)
+	if err != nil {
+		return nil, err
+	}
+	said, err := x.said(ctx, t, found)
+	if err != nil {
+		return nil, err
+	}
+	said.DataModel, said.EventType = m.DataModel, m.ResponseEvent()
+	answer, err := redox.FromFHIR(said, o)
+	if err != nil {
+		return nil, err
+	}
+	meta := *m.Meta()
+	meta.EventType = answer.EventType
+	*answer.Meta() = meta
+	return answer, nil
+}
+
+// search returns what any of a search's alternatives finds, each once.
+func (x *Exchange) search(ctx context.Context, t store.Tenant, ask redox.Search) ([]store.Document, error) {
+	var all []store.Document
+	seen := map[store.Ref]bool{}
+	for _, alternative := range ask.Any {
+		params := []search.Parameter{{Name: "_count", Value: strconv.Itoa(maxAnswers)}}
+		if ask.Sort != "" {
+			params = append(params, search.Parameter{Name: "_sort", Value: ask.Sort})
+		}
+		for _, p := range alternative {
+			params = append(params, search.Parameter(p))
+		}
+		found, err := x.o.Repository.Search(ctx, t, ask.Type, params, false)
+		if err != nil {
+			return nil, err
+		}
+		if found.Next != nil {
+			return nil, failure(http.StatusBadRequest, moduleDataModels,
+				fmt.Sprintf("More than %d records match. Narrow the query down.", maxAnswers))
+		}
+		matches, err := found.Matches()
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range matches {
+			if !seen[d.Ref] {
+				seen[d.Ref] = true
+				all = append(all, d)
+			}
+		}
+	}
+	return all, nil
+}
+
+// said makes a FHIR message of stored resources and what they refer to; the
+// former are its focus.
+func (x *Exchange) said(ctx context.Context, t store.Tenant, found []store.Document) (*mapping.Message, error) {
+	docs, err := x.closure(ctx, t, found...)
+	if err != nil {
+		return nil, err
+	}
+	m := &mapping.Message{}
+	for i, doc := range docs {
+		r, err := mapping.UnmarshalResource(doc.Body)
+		if err != nil {
+			return nil, err
+		}
+		m.Entries = append(m.Entries, mapping.Entry{FullURL: doc.Ref.String(), Resource: r, Parent: mapping.NoParent})
+		if i < len(found) {
+			m.Focus = append(m.Focus, i)
+		}
+	}
+	return m, nil
 }
 
 // maxAnswers is the most records in an answer.
@@ -48,19 +137,19 @@ func (x *Exchange) booked(ctx context.Context, t store.Tenant, o redox.Options, 
 	ask := m.Body.(*redox.Scheduling)
 	params := []search.Parameter{{Name: "status", Value: "booked,arrived,pending"}, {Name: "_count", Value: strconv.Itoa(maxAnswers)}, {Name: "_sort", Value: "date"}}
 	if ask.StartDateTime != "" {
-		params = append(params, search.Parameter{Name: "date", Value: "ge" + escape(ask.StartDateTime)})
+		params = append(params, search.Parameter{Name: "date", Value: "ge" + redox.Escape(ask.StartDateTime)})
 	}
 	if ask.EndDateTime != "" {
-		params = append(params, search.Parameter{Name: "date", Value: "le" + escape(ask.EndDateTime)})
+		params = append(params, search.Parameter{Name: "date", Value: "le" + redox.Escape(ask.EndDateTime)})
 	}
 	if v := ask.Visit; v != nil {
 		if v.VisitNumber != "" {
-			params = append(params, search.Parameter{Name: "identifier", Value: escape(v.VisitNumber)})
+			params = append(params, search.Parameter{Name: "identifier", Value: redox.Escape(v.VisitNumber)})
 		}
 		var ids []string
 		for _, p := range v.Patients {
 			for _, id := range p.Identifiers {
-				ids = append(ids, escape(o.IdentifierSystem(id.IDType))+"|"+escape(id.ID))
+				ids = append(ids, redox.Escape(o.IdentifierSystem(id.IDType))+"|"+redox.Escape(id.ID))
 			}
 		}
 		if len(ids) > 0 {
@@ -94,18 +183,11 @@ func (x *Exchange) booked(ctx context.Context, t store.Tenant, o redox.Options, 
 
 // visit says one appointment in the data model.
 func (x *Exchange) visit(ctx context.Context, t store.Tenant, o redox.Options, d store.Document) (redox.Visit, error) {
-	said := &mapping.Message{DataModel: "Scheduling", EventType: "New", Time: d.Time}
-	docs, err := x.closure(ctx, t, d)
+	said, err := x.said(ctx, t, []store.Document{d})
 	if err != nil {
 		return redox.Visit{}, err
 	}
-	for _, doc := range docs {
-		r, err := mapping.UnmarshalResource(doc.Body)
-		if err != nil {
-			return redox.Visit{}, err
-		}
-		said.Entries = append(said.Entries, mapping.Entry{FullURL: doc.Ref.String(), Resource: r, Parent: mapping.NoParent})
-	}
+	said.DataModel, said.EventType, said.Time = "Scheduling", "New", d.Time
 	m, err := redox.FromFHIR(said, o)
 	if err != nil {
 		return redox.Visit{}, err
@@ -121,10 +203,13 @@ func (x *Exchange) visit(ctx context.Context, t store.Tenant, o redox.Options, d
 // appointment to its location, to the department, to the facility.
 const depth = 3
 
-// closure is a resource and what it refers to.
-func (x *Exchange) closure(ctx context.Context, t store.Tenant, d store.Document) ([]store.Document, error) {
-	all := []store.Document{d}
-	seen := map[store.Ref]bool{d.Ref: true}
+// closure is resources and what they refer to.
+func (x *Exchange) closure(ctx context.Context, t store.Tenant, of ...store.Document) ([]store.Document, error) {
+	all := slices.Clone(of)
+	seen := map[store.Ref]bool{}
+	for _, d := range of {
+		seen[d.Ref] = true
+	}
 	latest := all
 	for range depth {
 		var refs []store.Ref
@@ -179,7 +264,3 @@ func (x *Exchange) references(refs []store.Ref, n rawjson.Node) []store.Ref {
 	}
 	return refs
 }
-
-// escape protects the characters that separate values in a search
-// (R4 search §3.1.1.4.1).
-var escape = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `\|`).Replace

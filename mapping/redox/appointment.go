@@ -34,6 +34,33 @@ var appointmentCodes = map[string]codes_go_proto.AppointmentStatusCode_Value{
 	"checked-in": codes_go_proto.AppointmentStatusCode_CHECKED_IN, "waitlist": codes_go_proto.AppointmentStatusCode_WAITLIST,
 }
 
+var schedulingTranslations = map[string]translation{
+	"New": appointments, "Reschedule": appointments, "Modification": appointments, "Cancel": appointments, "NoShow": appointments,
+	"PushSlots": {
+		write: func(w *writer, body Body) {
+			b := *body.(*Scheduling)
+			b.Meta = nil
+			w.slots(b)
+		},
+		read: func(r *reader) (Body, error) { return r.slots(), nil },
+	},
+}
+
+var appointments = translation{
+	write: func(w *writer, body Body) {
+		b := *body.(*Scheduling)
+		b.Meta = nil
+		w.scheduling(b)
+	},
+	read: func(r *reader) (Body, error) {
+		found := all[*appointmentpb.Appointment](r)
+		if len(found) == 0 {
+			return nil, absent("Appointment")
+		}
+		return r.scheduling(found[0]), nil
+	},
+}
+
 // scheduling makes the Appointment of a Scheduling message.
 func (w *writer) scheduling(body Scheduling) {
 	event := w.m.EventType
@@ -235,12 +262,7 @@ func (r *reader) scheduling(a *appointmentpb.Appointment) *Scheduling {
 	r.providers(providers, v)
 	for _, ref := range a.ReasonReference {
 		if c, i := target[*conditionpb.Condition](r, ref); i >= 0 {
-			d := Diagnosis{}
-			r.restore("Diagnosis", c.Extension, &d)
-			r.code(c.Code, &d.Code, &d.Codeset, &d.Name)
-			t, ok := ofDateTime(c.RecordedDate)
-			r.giveTime(&d.DocumentedDateTime, t, ok)
-			v.Diagnoses = append(v.Diagnoses, d)
+			v.Diagnoses = append(v.Diagnoses, r.diagnosis(c, ""))
 		}
 	}
 	return body

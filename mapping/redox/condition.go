@@ -54,15 +54,19 @@ func (r *reader) conditions(use func(index int) string) (list []Diagnosis) {
 		if c == nil {
 			continue
 		}
-		d := Diagnosis{}
-		r.restore("Diagnosis", c.Extension, &d)
-		r.code(c.Code, &d.Code, &d.Codeset, &d.Name)
-		t, ok := ofDateTime(c.RecordedDate)
-		r.giveTime(&d.DocumentedDateTime, t, ok)
-		diagnosisUses.give(&d.Type, use(i))
-		list = append(list, d)
+		list = append(list, r.diagnosis(c, use(i)))
 	}
 	return list
+}
+
+func (r *reader) diagnosis(c *conditionpb.Condition, use string) Diagnosis {
+	d := Diagnosis{}
+	r.restore("Diagnosis", c.Extension, &d)
+	r.code(c.Code, &d.Code, &d.Codeset, &d.Name)
+	t, ok := ofDateTime(c.RecordedDate)
+	r.giveTime(&d.DocumentedDateTime, t, ok)
+	diagnosisUses.give(&d.Type, use)
+	return d
 }
 
 // allergies makes us-core-allergyintolerances (HL7 v2-to-FHIR: AL1). Type and

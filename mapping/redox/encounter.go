@@ -103,11 +103,14 @@ func (w *writer) patientClass(v *Visit) *dtpb.Coding {
 func (w *writer) encounterStatus(v *Visit, canceled, class string) *encounterpb.Encounter_StatusCode {
 	out := &encounterpb.Encounter_StatusCode{Value: visitEvents[w.m.EventType].status}
 	switch {
+	// The messages of other data models name a visit and do not say how it is.
 	case w.m.EventType == "Cancel" && (canceled == "Discharge" || canceled == "Transfer"):
 		out.Value = codes_go_proto.EncounterStatusCode_IN_PROGRESS
 	case class == "AMB" && (w.m.EventType == "Arrival" || w.m.EventType == "Registration"):
 		out.Value = codes_go_proto.EncounterStatusCode_ARRIVED
-	case w.m.EventType == "VisitMerge":
+	case w.m.DataModel != "PatientAdmin" && v.DischargeDateTime != "":
+		out.Value, out.Extension = codes_go_proto.EncounterStatusCode_FINISHED, w.assumed()
+	case w.m.EventType == "VisitMerge", w.m.DataModel != "PatientAdmin":
 		out.Value, out.Extension = codes_go_proto.EncounterStatusCode_UNKNOWN, w.assumed()
 	case w.m.EventType == "VisitUpdate" && v.DischargeDateTime != "":
 		out.Value, out.Extension = codes_go_proto.EncounterStatusCode_FINISHED, w.assumed()

@@ -103,3 +103,14 @@ func nextRune(s string) (rune, string) {
 	}
 	return 0, ""
 }
+
+// ResponseEvent is the event type that answers a query; "" for other messages.
+func (m *Message) ResponseEvent() string {
+	for pair, f := range events {
+		model, event, _ := strings.Cut(pair, ":")
+		if f.response && model == m.DataModel && f.responseTo == m.EventType {
+			return event
+		}
+	}
+	return ""
+}

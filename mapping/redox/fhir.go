@@ -1,47 +1,44 @@
 package redox
 
 import (
-	appointmentpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/appointment_go_proto"
-
 	"github.com/fhirfacade/fhirfacade/mapping"
 )
 
-// ToFHIR says the message in FHIR. The data models Scheduling (but for its
-// queries) and PatientAdmin are translated; the others give ErrNotTranslated.
+// translation is how the messages of an event are said in FHIR and read from
+// it.
+type translation struct {
+	write func(w *writer, body Body)
+	read  func(r *reader) (Body, error)
+}
+
+// translationsOf are the translations by data model and event type. Queries
+// have none: package exchange answers them by a search.
+var translationsOf = map[string]map[string]translation{
+	"Scheduling":   schedulingTranslations,
+	"PatientAdmin": patientAdminTranslations,
+	"Results":      resultsTranslations,
+	"Order":        orderTranslations,
+}
+
+// ToFHIR says the message in FHIR. A message whose event has no translation
+// gives ErrNotTranslated.
 func (m *Message) ToFHIR(o Options) (*mapping.Message, error) {
-	w := &writer{o: o, said: map[string]int{}, m: &mapping.Message{
+	w := &writer{o: o, said: map[string]int{}, at: mapping.NoParent, subject: -1, visitAt: -1, m: &mapping.Message{
 		DataModel: m.DataModel, EventType: m.EventType, Event: mapping.EventOf(m.DataModel, m.EventType),
 	}}
-	if !translated(m.DataModel, m.EventType) {
+	t, ok := translationsOf[m.DataModel][m.EventType]
+	if !ok {
 		return nil, one(ErrNotTranslated, "", "Not translated - "+m.Pair())
 	}
 	w.meta(*m.Meta())
-	switch body := m.Body.(type) {
-	case *Scheduling:
-		b := *body
-		b.Meta = nil
-		if m.EventType == "PushSlots" {
-			w.slots(b)
-		} else {
-			w.scheduling(b)
-		}
-	case *PatientAdmin:
-		w.patientAdmin(*body)
-	}
+	t.write(w, m.Body)
 	return w.m, nil
 }
 
-// translated lists the pairs that have a translation.
+// translated tells whether an event has a translation.
 func translated(dataModel, eventType string) bool {
-	switch dataModel {
-	case "Scheduling":
-		_, ok := scheduledAs[eventType]
-		return ok || eventType == "PushSlots"
-	case "PatientAdmin":
-		_, ok := visitEvents[eventType]
-		return ok || eventType == "NewPatient" || eventType == "PatientUpdate" || eventType == "PatientMerge"
-	}
-	return false
+	_, ok := translationsOf[dataModel][eventType]
+	return ok
 }
 
 // meta takes what a message says of itself.
@@ -86,31 +83,19 @@ func writeTime(m *mapping.Message) string {
 }
 
 // FromFHIR says a FHIR message in the data model that its DataModel and
-// EventType name, Scheduling or PatientAdmin.
+// EventType name, an answer to a query too.
 func FromFHIR(in *mapping.Message, o Options) (*Message, error) {
 	r := &reader{o: o, m: in}
-	m, err := lookup(in.DataModel, in.EventType, false)
+	m, err := lookup(in.DataModel, in.EventType, true)
 	if err != nil {
 		return nil, err
 	}
-	if !translated(m.DataModel, m.EventType) {
+	t, ok := translationsOf[m.DataModel][m.EventType]
+	if !ok {
 		return nil, one(ErrNotTranslated, "", "Not translated - "+m.Pair())
 	}
-	switch {
-	case m.Pair() == "Scheduling:PushSlots":
-		m.Body = r.slots()
-	case m.DataModel == "Scheduling":
-		appointments := all[*appointmentpb.Appointment](r)
-		if len(appointments) == 0 {
-			return nil, absent("Appointment")
-		}
-		m.Body = r.scheduling(appointments[0])
-	default:
-		p := r.firstPatient()
-		if p == nil {
-			return nil, absent("Patient")
-		}
-		m.Body = r.patientAdmin(p)
+	if m.Body, err = t.read(r); err != nil {
+		return nil, err
 	}
 	*m.Body.header() = r.meta()
 	if err := m.Validate(); err != nil {

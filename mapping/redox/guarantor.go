@@ -89,20 +89,26 @@ func joinKey(parts ...string) string {
 
 // account reads the account that the references mean, or the only one there is.
 func (r *reader) account(refs []*dtpb.Reference) (number string, g *Guarantor) {
-	var in *accountpb.Account
+	if number, g = r.accountOf(refs); number != "" || g != nil {
+		return number, g
+	}
+	if accounts := all[*accountpb.Account](r); len(accounts) == 1 {
+		return r.readAccount(accounts[0])
+	}
+	return "", nil
+}
+
+// accountOf reads the account that the references mean.
+func (r *reader) accountOf(refs []*dtpb.Reference) (number string, g *Guarantor) {
 	for _, ref := range refs {
-		if a, i := target[*accountpb.Account](r, ref); i >= 0 && in == nil {
-			in = a
+		if a, i := target[*accountpb.Account](r, ref); i >= 0 {
+			return r.readAccount(a)
 		}
 	}
-	if in == nil {
-		if accounts := all[*accountpb.Account](r); len(accounts) == 1 {
-			in = accounts[0]
-		}
-	}
-	if in == nil {
-		return "", nil
-	}
+	return "", nil
+}
+
+func (r *reader) readAccount(in *accountpb.Account) (number string, g *Guarantor) {
 	if len(in.Identifier) > 0 {
 		number = in.Identifier[0].GetValue().GetValue()
 	}

@@ -116,7 +116,12 @@ func (w *writer) payor(c Company, plan Plan) *dtpb.Reference {
 		give(&plan.Name, name)
 		return &dtpb.Reference{Display: str(plan.Name), Extension: w.assumed()}
 	}
-	i := w.once("Organization", c, func() int {
+	return w.ref(w.company(c))
+}
+
+// company makes the us-core-organization of a company.
+func (w *writer) company(c Company) int {
+	return w.once("Organization", c, func() int {
 		out := &organizationpb.Organization{Meta: profile("organization"), Active: boolean(true)}
 		name := c.Name
 		if id := w.companyIdentifier(&c); id != nil {
@@ -134,7 +139,6 @@ func (w *writer) payor(c Company, plan Plan) *dtpb.Reference {
 		}
 		return w.add(out, entry)
 	})
-	return w.ref(i)
 }
 
 // companyIdentifier gives the number of a company without an IDType a type of
@@ -154,12 +158,18 @@ func (w *writer) companyIdentifier(c *Company) *dtpb.Identifier {
 }
 
 func (r *reader) payor(ref *dtpb.Reference) *Company {
+	c := r.company(ref)
+	if c == nil && !r.assumed(ref.GetExtension()) && ref.GetDisplay() != nil {
+		return &Company{Name: ref.GetDisplay().GetValue()}
+	}
+	return c
+}
+
+// company reads the organization of a reference, nil if it is none.
+func (r *reader) company(ref *dtpb.Reference) *Company {
 	in, i := target[*organizationpb.Organization](r, ref)
 	if i < 0 {
-		if r.assumed(ref.GetExtension()) || ref.GetDisplay() == nil {
-			return nil
-		}
-		return &Company{Name: ref.GetDisplay().GetValue()}
+		return nil
 	}
 	c := &Company{}
 	r.restore("Company", in.Extension, c)

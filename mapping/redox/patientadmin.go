@@ -6,6 +6,23 @@ import (
 	patientpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/patient_go_proto"
 )
 
+var patientAdminTranslations = map[string]translation{
+	"NewPatient": admissions, "PatientUpdate": admissions, "PatientMerge": admissions,
+	"PreAdmit": admissions, "Registration": admissions, "Arrival": admissions, "Transfer": admissions, "Discharge": admissions,
+	"VisitUpdate": admissions, "VisitMerge": admissions, "Cancel": admissions,
+}
+
+var admissions = translation{
+	write: func(w *writer, body Body) { w.patientAdmin(*body.(*PatientAdmin)) },
+	read: func(r *reader) (Body, error) {
+		p := r.firstPatient()
+		if p == nil {
+			return nil, absent("Patient")
+		}
+		return r.patientAdmin(p), nil
+	},
+}
+
 // patientAdmin makes the resources of a PatientAdmin message: the Patient,
 // and for the events about a visit the Encounter.
 func (w *writer) patientAdmin(body PatientAdmin) {

@@ -37,7 +37,7 @@ func TestAnyMessage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := Parse(data)
+		m, err := parseEvent(e, data)
 		if err != nil {
 			t.Skip("not a valid message")
 		}

@@ -87,10 +87,14 @@ var differences = []struct {
 	{"Slots.DateTime", "the same instant, written with T as ISO 8601 has it", testOptions.same},
 }
 
-// forgive makes the known differences equal.
+// forgive makes the known differences equal. A single number for PhoneNumber,
+// which old messages have, comes back as its Office, as the model has it.
 func forgive(before, after any, path string) any {
 	switch a := after.(type) {
 	case map[string]any:
+		if number, ok := before.(string); ok && strings.HasSuffix(path, ".PhoneNumber") && len(a) == 1 && a["Office"] == number {
+			return before
+		}
 		b, _ := before.(map[string]any)
 		for k := range a {
 			a[k] = forgive(b[k], a[k], strings.TrimPrefix(path+"."+k, "."))
@@ -113,8 +117,8 @@ func forgive(before, after any, path string) any {
 	return after
 }
 
-// TestSamplesRoundTrip sends the documented Scheduling and PatientAdmin
-// messages to FHIR and back.
+// TestSamplesRoundTrip sends the documented messages that have a translation
+// to FHIR and back.
 func TestSamplesRoundTrip(t *testing.T) {
 	count := 0
 	for name, data := range samples(t) {
@@ -235,6 +239,14 @@ func everyField(model, event string, fields []catalogueField, words map[string][
 	return root
 }
 
+// parseEvent reads a message of an event, an answer too.
+func parseEvent(e Event, data []byte) (*Message, error) {
+	if e.Response {
+		return ParseResponse(data, e.DataModel, e.EventType)
+	}
+	return Parse(data)
+}
+
 // TestEveryFieldSurvives fills every field that the catalogue has for an event
 // and expects it back.
 func TestEveryFieldSurvives(t *testing.T) {
@@ -250,7 +262,7 @@ func TestEveryFieldSurvives(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				m, err := Parse(data)
+				m, err := parseEvent(e, data)
 				if err != nil {
 					t.Fatal(err)
 				}

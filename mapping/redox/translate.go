@@ -18,6 +18,10 @@ type writer struct {
 	m    *mapping.Message
 	said map[string]int // what has an entry already → its index
 	key  []byte         // of once; its memory is used again
+	// Where tables are: the entry that is being filled, its patient and its
+	// visit, -1 for none.
+	at, subject, visitAt int
+	attach               func(*dtpb.Attachment) // takes the documents among results
 }
 
 // once makes an entry for an object, or finds the one it has already: a
@@ -113,6 +117,8 @@ const Assumed = "assumed"
 type reader struct {
 	o Options
 	m *mapping.Message
+	// attached are the documents of the report that is being read.
+	attached []*dtpb.Attachment
 }
 
 func (r *reader) assumed(extensions []*dtpb.Extension) bool {
@@ -144,6 +150,20 @@ func all[T proto.Message](r *reader) (out []T) {
 		if t, ok := mapping.Typed(e.Resource).(T); ok {
 			out = append(out, t)
 		}
+	}
+	return out
+}
+
+// focused lists the resources of one type that the message is about; where it
+// does not say which, all of them.
+func focused[T proto.Message](r *reader) (out []T) {
+	for _, i := range r.m.Focus {
+		if t, ok := mapping.Typed(r.m.Entries[i].Resource).(T); ok {
+			out = append(out, t)
+		}
+	}
+	if len(r.m.Focus) == 0 {
+		return all[T](r)
 	}
 	return out
 }

@@ -1,0 +1,214 @@
+package redox
+
+import (
+	"slices"
+	"strings"
+)
+
+// Search is a query of a data model as a FHIR search of one type. A resource
+// answers it that all parameters of any of the alternatives find. R4: search.
+type Search struct {
+	Type string
+	Any  [][]Parameter
+	// Sort is the parameter that puts the answers in order.
+	Sort string
+}
+
+// Parameter is a search parameter with its value, commas and bars escaped.
+type Parameter struct{ Name, Value string }
+
+// searches are the queries that are answered by one search each.
+var searches = map[string]func(q *query, body Body) Search{
+	"Results:Query": resultsQuery,
+	"Order:Query":   ordersQuery,
+}
+
+// Search says a query in FHIR; ok is false for a message that is none, or is
+// not answered by one search. A word that a query asks for and no code stands
+// for is an error.
+func (m *Message) Search(o Options) (s Search, ok bool, err error) {
+	build, ok := searches[m.Pair()]
+	if !ok {
+		return Search{}, false, nil
+	}
+	q := &query{o: o, m: m}
+	s = build(q, m.Body)
+	s.Any = q.alternatives()
+	return s, true, q.problems.or()
+}
+
+// query gathers the parameters of a search.
+type query struct {
+	o          Options
+	m          *Message
+	parameters []Parameter
+	ors        [][]Parameter
+	problems   Errors
+}
+
+// Escape protects the characters that separate values (R4 search §3.1.1.4.1).
+var Escape = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `\|`).Replace
+
+func (q *query) add(name, value string) {
+	if value != "" {
+		q.parameters = append(q.parameters, Parameter{name, value})
+	}
+}
+
+// any adds a parameter that any of the values meets.
+func (q *query) any(name string, values []string) {
+	var list []string
+	for _, v := range values {
+		if v != "" {
+			list = append(list, Escape(v))
+		}
+	}
+	q.add(name, strings.Join(list, ","))
+}
+
+// patients asks for those that have any of the identifiers.
+func (q *query) patients(name string, patients ...Patient) {
+	var list []string
+	for _, p := range patients {
+		list = append(list, q.identifiers(p.Identifiers)...)
+	}
+	q.add(name, strings.Join(list, ","))
+}
+
+func (q *query) identifiers(ids []Identifier) (list []string) {
+	for _, id := range ids {
+		switch {
+		case id.ID == "":
+		case id.IDType == "":
+			list = append(list, Escape(id.ID))
+		default:
+			list = append(list, Escape(q.o.IdentifierSystem(id.IDType))+"|"+Escape(id.ID))
+		}
+	}
+	return list
+}
+
+// numbers are identifiers of a type of their own.
+func (q *query) numbers(idType string, values []string) []string {
+	var ids []Identifier
+	for _, v := range values {
+		ids = append(ids, Identifier{ID: v, IDType: idType})
+	}
+	return q.identifiers(ids)
+}
+
+// period asks for a time from one to another. A time without an offset is in
+// the source's zone.
+func (q *query) period(name, path string, from, to string) {
+	for _, end := range []struct{ prefix, member, value string }{{"ge", "StartDateTime", from}, {"le", "EndDateTime", to}} {
+		if end.value == "" {
+			continue
+		}
+		t, ok := q.o.parseTime(end.value)
+		if !ok {
+			q.wrong(path+end.member, "a date and time")
+			continue
+		}
+		q.add(name, end.prefix+t.text())
+	}
+}
+
+// codes asks for any of the codes.
+func (q *query) codes(name string, list []Code) {
+	var values []string
+	for _, c := range list {
+		switch {
+		case c.Code == "" && c.CodeSystem == "" && c.Codeset == "":
+		case c.Codeset != "":
+			values = append(values, Escape(q.o.system(c.Codeset))+"|"+Escape(c.Code))
+		case c.CodeSystem != "":
+			values = append(values, Escape(q.o.system(c.CodeSystem))+"|"+Escape(c.Code))
+		default:
+			values = append(values, Escape(c.Code))
+		}
+	}
+	q.add(name, strings.Join(values, ","))
+}
+
+// words asks for the codes of words of a table.
+func (q *query) words(name, path string, t words, list []string) {
+	var values []string
+	for _, w := range list {
+		if c := t.code(w); c != "" {
+			values = append(values, c)
+		} else if w != "" {
+			q.wrong(path, "a known status")
+		}
+	}
+	q.add(name, strings.Join(values, ","))
+}
+
+func (q *query) wrong(path, want string) {
+	q.problems = append(q.problems, problem(ErrValue, path, path+" must be "+want+" in "+q.m.Pair()))
+}
+
+// or adds a condition that any of several parameters meets.
+func (q *query) or(any ...Parameter) {
+	var set []Parameter
+	for _, p := range any {
+		if p.Value != "" {
+			set = append(set, p)
+		}
+	}
+	if len(set) > 0 {
+		q.ors = append(q.ors, set)
+	}
+}
+
+// department asks for visits in a department: at it, in a room of it or in a
+// bed of such a room.
+func (q *query) department(name, department string) {
+	value := Escape(department)
+	q.or(Parameter{name + ".name:exact", value}, Parameter{name + ".partof.name:exact", value},
+		Parameter{name + ".partof.partof.name:exact", value})
+}
+
+// alternatives are the searches: the parameters with one of each condition.
+func (q *query) alternatives() [][]Parameter {
+	all := [][]Parameter{q.parameters}
+	for _, set := range q.ors {
+		var more [][]Parameter
+		for _, one := range all {
+			for _, p := range set {
+				more = append(more, append(slices.Clone(one), p))
+			}
+		}
+		all = more
+	}
+	return all
+}
+
+func resultsQuery(q *query, body Body) Search {
+	ask := body.(*Results)
+	q.patients("patient.identifier", ask.Patients...)
+	q.codes("code", ask.Procedures)
+	q.words("status", "ResultStatuses", reportStatuses, ask.ResultStatuses)
+	if c := ask.Completion; c != nil {
+		q.period("issued", "Completion.", c.StartDateTime, c.EndDateTime)
+	}
+	if c := ask.LastUpdated; c != nil {
+		q.period("_lastUpdated", "LastUpdated.", c.StartDateTime, c.EndDateTime)
+	}
+	if l := ask.Location; l != nil && l.Department != "" {
+		q.department("encounter.location", l.Department)
+	}
+	// The parts of one order share its number; the first alone has it.
+	placed := strings.Join(q.numbers(placerNumber, ask.OrderIDs), ",")
+	q.or(Parameter{"identifier", placed}, Parameter{"based-on:ServiceRequest.identifier", placed})
+	return Search{Type: "DiagnosticReport", Sort: "date"}
+}
+
+func ordersQuery(q *query, body Body) Search {
+	ask := body.(*OrderMessage)
+	q.patients("patient.identifier", ask.Patients...)
+	q.add("encounter.identifier", strings.Join(q.numbers(visitNumber, ask.VisitNumbers), ","))
+	q.codes("code", ask.Procedures)
+	q.period("authored", "", ask.StartDateTime, ask.EndDateTime)
+	q.add("identifier", strings.Join(q.numbers(placerNumber, ask.OrderIDs), ","))
+	return Search{Type: "ServiceRequest", Sort: "authored"}
+}
