@@ -147,6 +147,6 @@ func TestSchedulingBookedQuery(t *testing.T) {
 		if l, ok := at(v, "Visits").([]any); !ok || len(l) != 0 {
 			t.Errorf("visits of nobody: %v", at(v, "Visits"))
 		}
-		r.want(r.send("POST", "/query", `{"Meta":{"DataModel":"Results","EventType":"Query"},"Patients":[]}`), http.StatusBadRequest, "Query not answered here - Results:Query")
+		r.want(r.send("POST", "/query", `{"Meta":{"DataModel":"Enrichment","EventType":"NaturalLanguageProcessingQuery"}}`), http.StatusBadRequest, "Query not answered here - Enrichment:NaturalLanguageProcessingQuery")
 	})
 }
