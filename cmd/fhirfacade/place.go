@@ -25,16 +25,17 @@ func (a adminFlags) client() operate.Client {
 // placeFlags name a server, or the store to work on when none runs.
 type placeFlags struct {
 	adminFlags
-	Data            string `help:"Folder of the embedded store." default:"data" type:"path" env:"FHIRFACADE_DATA"`
-	MongodbURI      string `name:"mongodb-uri" help:"The MongoDB, instead of the embedded store." env:"FHIRFACADE_MONGODB_URI,MONGODB_URI" placeholder:"URI"`
-	MongodbDatabase string `name:"mongodb-database" help:"Database in MongoDB." default:"fhirfacade" env:"FHIRFACADE_MONGODB_DATABASE"`
-	PublicURL       string `name:"public-url" help:"Scheme and host under which clients reach the server." env:"FHIRFACADE_PUBLIC_URL" placeholder:"URL"`
-	FullText        bool   `help:"The server's setting for _text and _content, for work on the store itself." env:"FHIRFACADE_FULL_TEXT"`
+	Data            string   `help:"Folder of the embedded store." default:"data" type:"path" env:"FHIRFACADE_DATA"`
+	MongodbURI      string   `name:"mongodb-uri" help:"The MongoDB, instead of the embedded store." env:"FHIRFACADE_MONGODB_URI,MONGODB_URI" placeholder:"URI"`
+	MongodbDatabase string   `name:"mongodb-database" help:"Database in MongoDB." default:"fhirfacade" env:"FHIRFACADE_MONGODB_DATABASE"`
+	PublicURL       string   `name:"public-url" help:"Scheme and host under which clients reach the server." env:"FHIRFACADE_PUBLIC_URL" placeholder:"URL"`
+	FullText        bool     `help:"The server's setting for _text and _content, for work on the store itself." env:"FHIRFACADE_FULL_TEXT"`
+	IG              []string `name:"ig" help:"The server's packages of implementation guides, for work on the store itself." type:"existingfile" env:"FHIRFACADE_IG" placeholder:"FILE"`
 }
 
 func (p placeFlags) place() operate.Place {
 	return operate.Place{Server: p.Server, Token: p.AdminToken, Config: server.Config{
-		Listen: p.Listen, Data: p.Data, MongoDBURI: p.MongodbURI, MongoDBDatabase: p.MongodbDatabase, PublicURL: p.PublicURL, FullText: p.FullText,
+		Listen: p.Listen, Data: p.Data, MongoDBURI: p.MongodbURI, MongoDBDatabase: p.MongodbDatabase, PublicURL: p.PublicURL, FullText: p.FullText, Guides: p.IG,
 		Logger: slog.New(slog.DiscardHandler),
 	}}
 }

@@ -10,17 +10,18 @@ import (
 )
 
 type serveCommand struct {
-	Listen          string `help:"Address to listen on." default:"127.0.0.1:8080" env:"FHIRFACADE_LISTEN"`
-	Data            string `help:"Folder of the embedded store." default:"data" type:"path" env:"FHIRFACADE_DATA"`
-	MongodbURI      string `name:"mongodb-uri" help:"Use this MongoDB instead of the embedded store." env:"FHIRFACADE_MONGODB_URI,MONGODB_URI" placeholder:"URI"`
-	MongodbDatabase string `name:"mongodb-database" help:"Database in MongoDB." default:"fhirfacade" env:"FHIRFACADE_MONGODB_DATABASE"`
-	Sandbox         bool   `help:"Try it on one machine: no credentials, loopback only, an organization named sandbox." env:"FHIRFACADE_SANDBOX"`
-	AdminToken      string `help:"The administrator's bearer token; required without --sandbox." env:"FHIRFACADE_ADMIN_TOKEN" placeholder:"TOKEN"`
-	PublicURL       string `name:"public-url" help:"Scheme and host under which clients reach the server." env:"FHIRFACADE_PUBLIC_URL" placeholder:"URL"`
-	LogRetention    string `help:"How long change logs are kept, such as 90d; everything when not set. Subscriptions that have not delivered keep what they need." env:"FHIRFACADE_LOG_RETENTION" placeholder:"DAYS"`
-	BulkLife        string `help:"How long the files of a bulk export are kept, such as 24h or 7d; 24h when not set." env:"FHIRFACADE_BULK_LIFE" placeholder:"TIME"`
-	FullText        bool   `help:"Make the words of resources searchable by _text and _content. It makes several times as many index keys." env:"FHIRFACADE_FULL_TEXT"`
-	LogFormat       string `help:"Form of the log on standard error: text or json." enum:"text,json" default:"text" env:"FHIRFACADE_LOG_FORMAT"`
+	Listen          string   `help:"Address to listen on." default:"127.0.0.1:8080" env:"FHIRFACADE_LISTEN"`
+	Data            string   `help:"Folder of the embedded store." default:"data" type:"path" env:"FHIRFACADE_DATA"`
+	MongodbURI      string   `name:"mongodb-uri" help:"Use this MongoDB instead of the embedded store." env:"FHIRFACADE_MONGODB_URI,MONGODB_URI" placeholder:"URI"`
+	MongodbDatabase string   `name:"mongodb-database" help:"Database in MongoDB." default:"fhirfacade" env:"FHIRFACADE_MONGODB_DATABASE"`
+	Sandbox         bool     `help:"Try it on one machine: no credentials, loopback only, an organization named sandbox." env:"FHIRFACADE_SANDBOX"`
+	AdminToken      string   `help:"The administrator's bearer token; required without --sandbox." env:"FHIRFACADE_ADMIN_TOKEN" placeholder:"TOKEN"`
+	PublicURL       string   `name:"public-url" help:"Scheme and host under which clients reach the server." env:"FHIRFACADE_PUBLIC_URL" placeholder:"URL"`
+	LogRetention    string   `help:"How long change logs are kept, such as 90d; everything when not set. Subscriptions that have not delivered keep what they need." env:"FHIRFACADE_LOG_RETENTION" placeholder:"DAYS"`
+	BulkLife        string   `help:"How long the files of a bulk export are kept, such as 24h or 7d; 24h when not set." env:"FHIRFACADE_BULK_LIFE" placeholder:"TIME"`
+	FullText        bool     `help:"Make the words of resources searchable by _text and _content. It makes several times as many index keys." env:"FHIRFACADE_FULL_TEXT"`
+	IG              []string `name:"ig" help:"Package of an implementation guide (package.tgz) whose profiles, value sets, code systems and search parameters all organizations know; can be repeated. US Core 6.1.0 is built in." type:"existingfile" env:"FHIRFACADE_IG" placeholder:"FILE"`
+	LogFormat       string   `help:"Form of the log on standard error: text or json." enum:"text,json" default:"text" env:"FHIRFACADE_LOG_FORMAT"`
 }
 
 // Help is shown by fhirfacade serve --help.
@@ -30,6 +31,7 @@ func (serveCommand) Help() string {
 Examples:
   fhirfacade serve --sandbox
   FHIRFACADE_ADMIN_TOKEN=$(openssl rand -hex 24) fhirfacade serve --listen :8080
+  fhirfacade serve --sandbox --ig hl7.fhir.us.mcode.tgz --ig hl7.fhir.us.davinci-pdex.tgz
   fhirfacade serve --sandbox --mongodb-uri mongodb://127.0.0.1:27017/?replicaSet=rs0`
 }
 
@@ -48,7 +50,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 	}
 	s, err := server.Open(ctx, server.Config{
 		Listen: c.Listen, Data: c.Data, MongoDBURI: c.MongodbURI, MongoDBDatabase: c.MongodbDatabase,
-		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, FullText: c.FullText, LogRetention: retention, BulkLife: life, Logger: logger, Version: version,
+		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, FullText: c.FullText, LogRetention: retention, BulkLife: life, Guides: c.IG, Logger: logger, Version: version,
 	})
 	if err != nil {
 		return err

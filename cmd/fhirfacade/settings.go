@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
@@ -52,6 +53,13 @@ func (r *resolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	v, ok := r.settings[flag.Name]
 	if !ok {
 		return nil, nil
+	}
+	if list, ok := v.([]any); ok {
+		texts := make([]string, len(list))
+		for i, item := range list {
+			texts[i] = fmt.Sprint(item)
+		}
+		return strings.Join(texts, ","), nil
 	}
 	return fmt.Sprint(v), nil
 }

@@ -20,12 +20,17 @@ const usCore = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 
 func check(t testing.TB, resource []byte, profiles ...string) []conformance.Issue {
 	t.Helper()
+	return checkBy(t, Builtin(), resource, profiles...)
+}
+
+func checkBy(t testing.TB, l *profile.Library, resource []byte, profiles ...string) []conformance.Issue {
+	t.Helper()
 	doc, err := rawjson.Parse(resource, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	issues, err := profile.Resource(context.Background(), doc.Root(), profile.Options{
-		Source: Builtin(), Units: validate.Units{}, Profiles: profiles, Thorough: true,
+		Source: l, Units: validate.Units{}, Profiles: profiles, Thorough: true,
 	})
 	if err != nil {
 		t.Fatal(err)

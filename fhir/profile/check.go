@@ -211,7 +211,7 @@ func (c *checker) types(v fhirpath.Value, n *node) bool {
 func (c *checker) profiles(v fhirpath.Value, n *node, profiles []string) {
 	var held []*Structure
 	for _, p := range profiles {
-		if typ, own := core(p); own {
+		if typ, own := Core(p); own {
 			if v.Type().Is(typ) {
 				return
 			}

@@ -113,7 +113,7 @@ func (c *criterion) says(at *node, kind string, resolved bool) {
 				continue
 			}
 			for _, target := range t.targets {
-				if name, ok := core(target); ok {
+				if name, ok := Core(target); ok {
 					c.types = append(c.types, name)
 				} else {
 					c.profiles = append(c.profiles, target)

@@ -130,7 +130,7 @@ func (n *node) pruneTypes(e *conformance.Element) {
 	for i := range n.types {
 		t := &n.types[i]
 		t.profiles = slices.DeleteFunc(slices.Clone(t.profiles), func(p string) bool {
-			name, ok := core(p)
+			name, ok := Core(p)
 			p, _, _ = strings.Cut(p, "|")
 			return ok && name == t.code || p == coreDefinition+e.TypeProfile && e.TypeProfile != ""
 		})
@@ -161,7 +161,7 @@ func sameTargets(targets, types []string) bool {
 		return false
 	}
 	for _, target := range targets {
-		if name, ok := core(target); !ok || !slices.Contains(types, name) {
+		if name, ok := Core(target); !ok || !slices.Contains(types, name) {
 			return false
 		}
 	}

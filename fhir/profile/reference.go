@@ -25,7 +25,7 @@ func (c *checker) reference(v fhirpath.Value, n *node, targets []string) {
 	}
 	typed, unknown := false, false
 	for _, profile := range targets {
-		if name, own := core(profile); own {
+		if name, own := Core(profile); own {
 			if target.Type().Is(name) {
 				return
 			}

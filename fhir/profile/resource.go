@@ -205,7 +205,7 @@ func (c *checker) claimed(v fhirpath.Value, profile string, at rawjson.Node) {
 // usable finds a profile and says why it cannot be used for a resource. A
 // profile that is R4's own definition of the type has nothing to check.
 func (c *checker) usable(profile string, at rawjson.Node, v fhirpath.Value) (*Structure, bool) {
-	typ, own := core(profile)
+	typ, own := Core(profile)
 	var s *Structure
 	if !own {
 		if s = c.find(profile, at); s == nil {
@@ -382,7 +382,7 @@ func indexOf(v fhirpath.Value) int {
 }
 
 func (c *checker) conformsTo(v fhirpath.Value, profile string) (conforms, ok bool) {
-	if name, own := core(profile); own {
+	if name, own := Core(profile); own {
 		return v.Kind() == fhirpath.KindElement && v.Type().Is(name), true
 	}
 	s := c.find(profile, v.Node())

@@ -172,7 +172,7 @@ func (c *checker) meets(v fhirpath.Value, k *criterion) bool {
 		}
 	}
 	for _, profile := range k.profiles {
-		if name, own := core(profile); own {
+		if name, own := Core(profile); own {
 			if v.Type().Is(name) {
 				return true
 			}

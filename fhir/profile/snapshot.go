@@ -20,7 +20,7 @@ func (s *Structure) derive(resource rawjson.Node, base func(canonical string) (*
 	if err != nil {
 		return err
 	}
-	if name, ok := core(s.Base); ok {
+	if name, ok := Core(s.Base); ok {
 		if name != s.Type {
 			return &Error{URL: s.URL, Rule: "it has no snapshot, and baseDefinition is of another type"}
 		}

@@ -119,8 +119,9 @@ type constraint struct{ key, severity, expression string }
 
 const coreDefinition = "http://hl7.org/fhir/StructureDefinition/"
 
-// core is the type that a canonical URL of R4's own definitions of types is of.
-func core(url string) (typ string, ok bool) {
+// Core is the type that a canonical URL of R4's own definitions of types is of:
+// what package conformance checks, with nothing more to be said here.
+func Core(url string) (typ string, ok bool) {
 	url, version, _ := strings.Cut(url, "|")
 	name, ok := strings.CutPrefix(url, coreDefinition)
 	if !ok || version != "" && version != conformance.R4().Release() {
@@ -338,7 +339,7 @@ func readElement(n rawjson.Node) (e *element, rule string) {
 	}
 	list, _ = n.Member("constraint")
 	for c := range list.Elements() {
-		if name, ok := core(text(c, "source")); ok && name != "" {
+		if name, ok := Core(text(c, "source")); ok && name != "" {
 			continue // R4's own, which package validate evaluates
 		}
 		e.constraints = append(e.constraints, constraint{text(c, "key"), text(c, "severity"), text(c, "expression")})

@@ -13,6 +13,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/profile"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
 	"github.com/fhirfacade/fhirfacade/fhir/validate"
@@ -43,12 +44,18 @@ type Options struct {
 	// Validation is how a tenant's writes are checked; the structure, for all,
 	// when nil.
 	Validation func(context.Context, store.Tenant) (validate.Settings, error)
+	// Guides are the implementation guides that all tenants know; none when
+	// nil.
+	Guides *profile.Library
 	// DefaultCount and MaxCount bound pages of searches and histories.
 	DefaultCount, MaxCount int
 }
 
 // Repository keeps FHIR resources in a store. Safe for concurrent use.
-type Repository struct{ o Options }
+type Repository struct {
+	o        Options
+	compiled *compiledProfiles
+}
 
 // New makes a repository.
 func New(o Options) *Repository {
@@ -61,7 +68,7 @@ func New(o Options) *Repository {
 	if o.Parameters == nil {
 		o.Parameters = parameters.New(parameters.Options{Store: o.Store, Definitions: o.Definitions, Index: o.Index, Now: o.Now, FullText: o.FullText})
 	}
-	return &Repository{o}
+	return &Repository{o, &compiledProfiles{}}
 }
 
 // Definitions are the FHIR definitions that the repository works by.

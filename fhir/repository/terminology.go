@@ -1,13 +1,12 @@
 package repository
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
+	"github.com/fhirfacade/fhirfacade/fhir/profile"
 	"github.com/fhirfacade/fhirfacade/fhir/terminology"
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -27,20 +26,34 @@ type canonicals struct {
 // maxVersions is how many resources with one canonical URL are looked at.
 const maxVersions = 200
 
-// Canonical returns the newest resource with a canonical URL: what is retired
-// comes last, then the version decides, then when it was first stored.
+// Canonical returns the newest resource with a canonical URL, of the tenant or
+// else of the implementation guides.
 func (c canonicals) Canonical(ctx context.Context, typ, url, version string) ([]byte, bool, error) {
+	name := url
+	if version != "" {
+		name += "|" + version
+	}
+	d, ok, err := c.newest(ctx, typ, name)
+	if err != nil || ok || c.r.o.Guides == nil {
+		return d.Body, ok, err
+	}
+	return c.r.o.Guides.Canonical(ctx, typ, url, version)
+}
+
+// newest is the tenant's newest resource with a canonical URL: what is retired
+// comes last, then the version decides, then when it was first stored.
+func (c canonicals) newest(ctx context.Context, typ, canonical string) (best store.Document, found bool, err error) {
+	url, version, _ := strings.Cut(canonical, "|")
 	documents, err := c.r.Matching(ctx, c.t, c.r.o.Index.Canonical(typ, url), maxVersions)
 	if err != nil {
-		return nil, false, err
+		return best, false, err
 	}
-	var best []byte
 	var bestVersion string
 	var bestRetired bool
 	for _, d := range documents {
 		doc, err := rawjson.Parse(d.Body, nil)
 		if err != nil {
-			return nil, false, err
+			return best, false, err
 		}
 		v, _ := doc.Root().Member("version")
 		own := v.String()
@@ -49,11 +62,11 @@ func (c canonicals) Canonical(ctx context.Context, typ, url, version string) ([]
 		}
 		status, _ := doc.Root().Member("status")
 		retired := status.Is("retired")
-		if best == nil || bestRetired && !retired || bestRetired == retired && compareVersions(own, bestVersion) >= 0 {
-			best, bestVersion, bestRetired = d.Body, own, retired
+		if !found || bestRetired && !retired || bestRetired == retired && profile.CompareVersions(own, bestVersion) >= 0 {
+			best, bestVersion, bestRetired, found = d, own, retired, true
 		}
 	}
-	return best, best != nil, nil
+	return best, found, nil
 }
 
 // Resource returns the resource with an id.
@@ -66,26 +79,6 @@ func (c canonicals) Resource(ctx context.Context, typ, id string) ([]byte, bool,
 		return nil, false, nil
 	}
 	return nil, false, err
-}
-
-// compareVersions compares part by part, numbers as numbers: 4.0.10 comes
-// after 4.0.9.
-func compareVersions(a, b string) int {
-	for a != "" || b != "" {
-		var x, y string
-		x, a, _ = strings.Cut(a, ".")
-		y, b, _ = strings.Cut(b, ".")
-		m, err1 := strconv.ParseUint(x, 10, 64)
-		n, err2 := strconv.ParseUint(y, 10, 64)
-		order := cmp.Compare(x, y)
-		if err1 == nil && err2 == nil {
-			order = cmp.Compare(m, n)
-		}
-		if order != 0 {
-			return order
-		}
-	}
-	return 0
 }
 
 // vocabulary is the terminology of a search.

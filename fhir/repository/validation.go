@@ -1,11 +1,15 @@
 package repository
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/profile"
 	"github.com/fhirfacade/fhirfacade/fhir/validate"
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -26,7 +30,7 @@ func (r *Repository) checkWritten(ctx context.Context, t store.Tenant, resource 
 	case validate.Off:
 		issues = validate.Storable(doc.Root())
 	case validate.Full:
-		issues, err = r.validate(ctx, t, doc.Root(), settings)
+		issues, err = r.validate(ctx, t, doc.Root(), settings, profile.Options{})
 	default:
 		issues = conformance.ValidateStructureOf(doc.Root())
 	}
@@ -93,19 +97,33 @@ func (r *Repository) Validation(ctx context.Context, t store.Tenant) (validate.S
 }
 
 // Validate checks a resource in full, whatever the tenant's writes are checked
-// for.
-func (r *Repository) Validate(ctx context.Context, t store.Tenant, resource rawjson.Node) ([]conformance.Issue, error) {
+// for, and against profiles besides those that it claims. It says what could
+// not be checked.
+func (r *Repository) Validate(ctx context.Context, t store.Tenant, resource rawjson.Node, profiles ...string) ([]conformance.Issue, error) {
 	settings, err := r.Validation(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	return r.validate(ctx, t, resource, settings)
+	return r.validate(ctx, t, resource, settings, profile.Options{Profiles: profiles, Thorough: true})
 }
 
-func (r *Repository) validate(ctx context.Context, t store.Tenant, resource rawjson.Node, s validate.Settings) ([]conformance.Issue, error) {
-	return validate.Resource(ctx, resource, validate.Options{
+func (r *Repository) validate(ctx context.Context, t store.Tenant, resource rawjson.Node, s validate.Settings, o profile.Options) ([]conformance.Issue, error) {
+	issues, err := validate.Resource(ctx, resource, validate.Options{
 		Extensions: canonicals{r, t}, ModifierExtension: s.ModifierExtension, Units: validate.Units{},
 	})
+	if err != nil {
+		return nil, err
+	}
+	o.Source, o.Units = r.profiles(t), validate.Units{}
+	further, err := profile.Resource(ctx, resource, o)
+	if err != nil || len(further) == 0 {
+		return issues, err
+	}
+	issues = append(issues, further...)
+	slices.SortStableFunc(issues, func(a, b conformance.Issue) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return issues, nil
 }
 
 // Acceptable tells why a resource that is valid would not be stored under an
@@ -121,7 +139,7 @@ func (r *Repository) Acceptable(ctx context.Context, t store.Tenant, ref store.R
 
 // Extensions finds definitions of extensions among the StructureDefinitions of
 // the tenant, all in one query: the newest that is not retired, as Canonical
-// does. It implements validate.Extensions.
+// does; and then among those of the implementation guides. It implements validate.Extensions.
 func (c canonicals) Extensions(ctx context.Context, urls []string) (map[string]*validate.Extension, error) {
 	const typ = "StructureDefinition"
 	var any store.Or
@@ -129,14 +147,22 @@ func (c canonicals) Extensions(ctx context.Context, urls []string) (map[string]*
 		any = append(any, c.r.o.Index.Canonical(typ, url))
 	}
 	documents, err := c.r.Matching(ctx, c.t, any, maxVersions)
-	if err != nil || len(documents) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	known := map[string]*validate.Extension{}
+	if c.r.o.Guides != nil {
+		guides, err := c.r.o.Guides.Extensions(ctx, urls)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(known, guides)
 	}
 	type candidate struct {
 		version string
 		retired bool
 	}
-	known, chosen := map[string]*validate.Extension{}, map[string]candidate{}
+	chosen := map[string]candidate{}
 	for _, d := range documents {
 		doc, err := rawjson.Parse(d.Body, nil)
 		if err != nil {
@@ -150,7 +176,7 @@ func (c canonicals) Extensions(ctx context.Context, urls []string) (map[string]*
 		status, _ := doc.Root().Member("status")
 		now := candidate{version.String(), status.Is("retired")}
 		was, seen := chosen[e.URL]
-		if !seen || was.retired && !now.retired || was.retired == now.retired && compareVersions(now.version, was.version) >= 0 {
+		if !seen || was.retired && !now.retired || was.retired == now.retired && profile.CompareVersions(now.version, was.version) >= 0 {
 			known[e.URL], chosen[e.URL] = e, now
 		}
 	}

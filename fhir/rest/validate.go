@@ -9,14 +9,16 @@ import (
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
+	"github.com/fhirfacade/fhirfacade/fhir/profile"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
 // validation is what $validate is asked.
 type validation struct {
-	mode, profile string
-	resource      rawjson.Node
+	mode     string
+	profiles []string
+	resource rawjson.Node
 }
 
 // validate: https://hl7.org/fhir/R4/resource-operation-validate.html, always in
@@ -39,7 +41,7 @@ func (a *API) validate(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := v.check(r); err != nil {
+	if err := a.checkValidation(r, &v); err != nil {
 		return err
 	}
 	if v.mode == "delete" {
@@ -60,7 +62,7 @@ func (a *API) validate(r *request) error {
 		}
 		v.resource = doc.Root()
 	}
-	found, err := a.o.Repository.Validate(r.Request.Context(), r.tenant, v.resource)
+	found, err := a.o.Repository.Validate(r.Request.Context(), r.tenant, v.resource, v.profiles...)
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,10 @@ func (v *validation) set(name, value string) error {
 		}
 		v.mode = value
 	case "profile":
-		v.profile = value
+		if value == "" {
+			return outcome.BadRequest(outcome.CodeValue, "The parameter profile is the canonical URL of a profile.").At("profile")
+		}
+		v.profiles = append(v.profiles, value)
 	default:
 		return outcome.BadRequest(outcome.CodeNotSupported, "The parameter %q is not supported here: $validate takes resource, mode and profile.", shorten(name))
 	}
@@ -131,8 +136,9 @@ func (a *API) validated(r *request, v *validation) ([]byte, error) {
 	return nil, nil
 }
 
-// check refuses what does not go together.
-func (v *validation) check(r *request) error {
+// checkValidation refuses what does not go together, and profiles that are not
+// held.
+func (a *API) checkValidation(r *request, v *validation) error {
 	instance := r.instance() != ""
 	switch {
 	case v.mode == "delete" && !instance, v.mode == "update" && !instance:
@@ -141,35 +147,31 @@ func (v *validation) check(r *request) error {
 		return outcome.BadRequest(outcome.CodeInvalid, "The mode create is for a type: [type]/$validate.").At("mode")
 	case v.mode == "delete" && v.resource.Exists():
 		return outcome.BadRequest(outcome.CodeInvalid, "The mode delete takes no resource: it is the one of the URL.").At("resource")
-	case v.mode == "profile" && v.profile == "":
+	case v.mode == "profile" && len(v.profiles) == 0:
 		return outcome.BadRequest(outcome.CodeRequired, "The mode profile needs the parameter profile.").At("profile")
-	case v.mode == "delete" && v.profile != "":
+	case v.mode == "delete" && len(v.profiles) > 0:
 		return outcome.BadRequest(outcome.CodeInvalid, "The mode delete takes no profile.").At("profile")
 	case v.mode != "delete" && !v.resource.Exists() && (!instance || v.mode == "update"):
 		return outcome.BadRequest(outcome.CodeRequired, "$validate needs a resource.").At("resource")
 	}
-	if v.profile == "" {
-		return nil
-	}
-	if _, held := baseProfile(v.profile); !held {
-		return outcome.BadRequest(outcome.CodeNotSupported,
-			"The profile that is asked for is not held here. Held are R4's own definitions of resource types, http://hl7.org/fhir/StructureDefinition/[type].").At("profile")
+	for _, canonical := range v.profiles {
+		_, held, err := a.o.Repository.Profile(r.Request.Context(), r.tenant, canonical)
+		var unusable *profile.Error
+		switch {
+		case errors.As(err, &unusable):
+			return outcome.BadRequest(outcome.CodeNotSupported, "The profile cannot be used: %s.", unusable.Error()).At("profile")
+		case err != nil:
+			return err
+		case !held:
+			return outcome.BadRequest(outcome.CodeNotSupported,
+				"The profile %s is not held here. Held are R4's own definitions of resource types, http://hl7.org/fhir/StructureDefinition/[type], US Core 6.1.0, the packages that the server was started with, and StructureDefinitions that are stored.", strings.ToValidUTF8(canonical[:min(len(canonical), 200)], "")).At("profile")
+		}
 	}
 	return nil
 }
 
-// baseProfile is the type that a canonical URL of R4's own definitions is of.
-func baseProfile(profile string) (typ string, held bool) {
-	url, version, _ := strings.Cut(profile, "|")
-	typ, core := strings.CutPrefix(url, "http://hl7.org/fhir/StructureDefinition/")
-	d := conformance.R4()
-	t, known := d.Type(typ)
-	return typ, core && known && t.Kind == conformance.KindResource && (version == "" || version == d.Release())
-}
-
 // wouldAccept is what is to be said of a valid resource: is it what the URL is
-// for, does it meet the profile, would the write be accepted, and which of its
-// profiles was it not checked against.
+// for, and would the write be accepted.
 func (a *API) wouldAccept(r *request, v *validation) ([]outcome.Issue, error) {
 	name, _ := v.resource.Member("resourceType")
 	typ := name.String()
@@ -178,9 +180,6 @@ func (a *API) wouldAccept(r *request, v *validation) ([]outcome.Issue, error) {
 	}
 	if typ != r.typ {
 		return fault(outcome.CodeInvalid, "resourceType", "The URL is for "+r.typ+", but the resource is of another type."), nil
-	}
-	if base, _ := baseProfile(v.profile); v.profile != "" && !conformance.R4().IsA(typ, base) {
-		return fault(outcome.CodeInvalid, "resourceType", "The profile is for "+base+", but the resource is of another type."), nil
 	}
 	ref := store.Ref{Type: typ, ID: r.instance()}
 	switch v.mode {
@@ -191,29 +190,15 @@ func (a *API) wouldAccept(r *request, v *validation) ([]outcome.Issue, error) {
 			return fault(outcome.CodeValue, typ+".id", "An update needs the id in the resource, the same as in the URL."), nil
 		}
 	}
-	var issues []outcome.Issue
 	if v.mode == "create" || v.mode == "update" {
 		err := a.o.Repository.Acceptable(r.Request.Context(), r.tenant, ref, v.resource.Raw())
 		var refused *outcome.Error
 		if errors.As(err, &refused) {
 			return refused.Issues, nil
 		}
-		if err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
-	meta, _ := v.resource.Member("meta")
-	profiles, _ := meta.Member("profile")
-	for p := range profiles.Elements() {
-		if _, held := baseProfile(p.String()); !held {
-			line, column := rawjson.LineColumn(p.Document().Data(), p.Offset())
-			issues = append(issues, outcome.Issue{
-				Severity: outcome.SeverityWarning, Code: outcome.CodeNotSupported, Expression: typ + ".meta.profile", Line: line, Column: column,
-				Diagnostics: "The resource claims a profile that is not held here; it was not checked against it.",
-			})
-		}
-	}
-	return issues, nil
+	return nil, nil
 }
 
 // verdict answers with the issues. When none is an error, the first says so.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/fhir/bulk"
 	"github.com/fhirfacade/fhirfacade/fhir/fhirpath/r4model"
+	"github.com/fhirfacade/fhirfacade/fhir/guide"
+	"github.com/fhirfacade/fhirfacade/fhir/profile"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
@@ -42,18 +45,25 @@ func newCore(c Config, st store.Store, directory *tenant.Directory, url string, 
 		base: func(t store.Tenant) string { return url + "/fhir/R4/" + string(t) },
 	}
 	index := search.NewIndex(k.definitions, r4model.R4())
+	guides, searchParameters, err := loadGuides(c.Guides)
+	if err != nil {
+		return nil, err
+	}
 	k.parameters = parameters.New(parameters.Options{
 		Store: st, Definitions: k.definitions, Index: index, Now: time.Now, Logger: c.Logger,
-		Life: c.Learn, Allowance: 2 * c.Learn, FullText: c.FullText,
+		Life: c.Learn, Allowance: 2 * c.Learn, FullText: c.FullText, Guides: searchParameters,
 		Progress: func(ctx context.Context, t store.Tenant, p parameters.Parameter) string {
 			return k.runner.Progress(ctx, t, p)
 		},
 		Changed: func(store.Tenant) { k.runner.Wake() },
 	})
+	if url, problem, err := k.parameters.CheckGuides(); err != nil || problem != "" {
+		return nil, errors.Join(err, fmt.Errorf("a package has the SearchParameter %s, which cannot be used: %s", url, problem))
+	}
 	k.repository = repository.New(repository.Options{
 		Store: st, Definitions: k.definitions, Index: index, Parameters: k.parameters,
 		Now: time.Now, NewID: newID, Pages: search.PageTokens{Key: key}, BaseURL: k.base,
-		Validation: directory.Validation,
+		Validation: directory.Validation, Guides: guides,
 	})
 	k.bulk = bulk.New(bulk.Options{
 		Store: st, Repository: k.repository, BaseURL: k.base, Now: time.Now, NewID: newID, Life: c.BulkLife, Logger: c.Logger,
@@ -61,9 +71,22 @@ func newCore(c Config, st store.Store, directory *tenant.Directory, url string, 
 	})
 	hostname, _ := os.Hostname()
 	k.owner = fmt.Sprintf("%s/%d/%s", hostname, os.Getpid(), newID())
-	var err error
 	k.leases, err = lease.New(st, lease.Options{Owner: k.owner, TTL: leaseLife, Now: time.Now, Exclusive: st.Exclusive()})
 	return k, err
+}
+
+// loadGuides reads packages of implementation guides.
+func loadGuides(files []string) (*profile.Library, []store.Document, error) {
+	library, resources, err := guide.Load(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	var searchParameters []store.Document
+	for _, r := range resources {
+		url, _ := r.Node.Member("url")
+		searchParameters = append(searchParameters, store.Document{Ref: store.Ref{Type: parameters.Type, ID: url.String()}, Body: r.Node.Raw()})
+	}
+	return library, searchParameters, nil
 }
 
 // maintain makes the runner of jobs; o is what is different from case to case.

@@ -57,6 +57,9 @@ type Config struct {
 	BulkLife time.Duration
 	// FullText makes the words of resources searchable by _text and _content.
 	FullText bool
+	// Guides are the files of packages of implementation guides, which all
+	// organizations know besides US Core.
+	Guides []string
 	// MaxBody is the most bytes of a FHIR resource; 0 for 50 MiB, and never
 	// more than the store takes.
 	MaxBody int64

@@ -104,6 +104,7 @@ func scopes(t *testing.T, open Open) {
 	t.Run("subsets", func(t *testing.T) { subsets(s.In(t)) })
 	t.Run("$validate", func(t *testing.T) { validates(s.In(t)) })
 	t.Run("levels of validation", func(t *testing.T) { levels(s.In(t)) })
+	t.Run("profiles", func(t *testing.T) { profiled(s.In(t)) })
 }
 
 func subsets(s *Server) {

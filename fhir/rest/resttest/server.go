@@ -24,6 +24,7 @@ import (
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/fhir/fhirpath/r4model"
+	"github.com/fhirfacade/fhirfacade/fhir/guide"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/rest"
@@ -108,6 +109,7 @@ func serve(t testing.TB, open Open, fullText bool, with func(o *rest.Options)) *
 		Pages: search.PageTokens{Key: []byte("a key for tests only")}, FullText: fullText,
 		BaseURL:    func(t store.Tenant) string { return s.Origin + "/fhir/R4/" + string(t) },
 		Validation: func(_ context.Context, t store.Tenant) (validate.Settings, error) { return s.Settings[t], nil },
+		Guides:     guide.Builtin(),
 	})
 	o := rest.Options{
 		Repository: s.Repository, Tenant: tenantOf, MaxBody: MaxBody, Now: s.Clock.Now, NewID: sequence("bundle"),

@@ -54,7 +54,7 @@ func validatesModes(s *Server) {
 		do("Patient/$validate?profile="+definition+profile, patient+`}`).WantOutcome(http.StatusOK, "informational")
 	}
 	do("Patient/$validate?profile="+definition+"Group", patient+`}`).WantOutcome(http.StatusOK, "invalid", "profile")
-	for _, profile := range []string{"http://x", definition + "vitalsigns", definition + "HumanName", definition + "Patient|5.0.0"} {
+	for _, profile := range []string{"http://x", definition + "vitals", definition + "HumanName", definition + "Patient|5.0.0"} {
 		do("Patient/$validate?mode=profile&profile="+profile, patient+`}`).WantOutcome(http.StatusBadRequest, "not-supported", "profile")
 	}
 	do("Patient/$validate?mode=profile", patient+`}`).WantOutcome(http.StatusBadRequest, "required", "profile")

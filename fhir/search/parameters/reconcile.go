@@ -55,6 +55,9 @@ func (r *Registry) Reconcile(ctx context.Context, t store.Tenant) (Record, error
 		if err != nil {
 			return false, err
 		}
+		// What a tenant has stored comes first: a parameter of a guide that has
+		// the same code is not used then.
+		stored = append(stored, r.o.Guides...)
 		if len(stored) == 0 && len(rec.Parameters) == 0 {
 			return false, nil
 		}
@@ -68,6 +71,21 @@ func (r *Registry) Reconcile(ctx context.Context, t store.Tenant) (Record, error
 		rec.Parameters = next
 		return true, nil
 	})
+}
+
+// CheckGuides tells the first of the guides' SearchParameters that cannot be
+// used, by its ID in Options.Guides, and why.
+func (r *Registry) CheckGuides() (id, problem string, err error) {
+	all, err := r.next(Record{}, r.o.Guides)
+	if err != nil {
+		return "", "", err
+	}
+	for _, p := range all {
+		if p.State == Unusable {
+			return p.ID, p.Problem, nil
+		}
+	}
+	return "", "", nil
 }
 
 func (r *Registry) stored(ctx context.Context, t store.Tenant) ([]store.Document, error) {

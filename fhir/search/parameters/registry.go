@@ -28,6 +28,11 @@ type Options struct {
 	Index       *search.Index
 	// FullText makes keys of the words of resources, for _text and _content.
 	FullText bool
+	// Guides are SearchParameters that every tenant has besides those that it
+	// has stored. Their IDs are what messages name them by, and no ids of
+	// resources: canonical URLs. All instances that share a store need the
+	// same.
+	Guides []store.Document
 	// Life is how long a view is used without looking at the record again
 	// where other instances share the store; 5 s when zero.
 	Life time.Duration
@@ -150,6 +155,16 @@ func (r *Registry) born(ctx context.Context, t store.Tenant) error {
 		}
 		if head == 0 {
 			rec.Form, rec.Fingerprint = search.FormVersion, r.fingerprint
+			// With nothing stored there is nothing to wait for.
+			if rec.Parameters, err = r.next(*rec, r.o.Guides); err != nil {
+				return false, err
+			}
+			for i := range rec.Parameters {
+				if p := &rec.Parameters[i]; p.State == Building {
+					p.State = Ready
+				}
+				rec.Next = max(rec.Next, rec.Parameters[i].Number+1)
+			}
 		} else {
 			rec.Rebuilding, rec.RebuildingFrom = r.fingerprint, 1
 		}
