@@ -52,7 +52,6 @@
 //	render.go        payloads: lightweight, detailed, Redox
 //	webhook.go       one attempt over HTTP; sign.go its signature
 //	reason.go        what is said of a failed one
-//	guard.go         which addresses may be called
 //	verify.go        proof that an endpoint is the subscriber's
 //	transmission.go  the log of deliveries and their attempts
 //	meter.go         figures: attempts, and what waits

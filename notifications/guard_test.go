@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fhirfacade/fhirfacade/fhir/guard"
 )
 
 func TestPublic(t *testing.T) {
@@ -19,12 +21,12 @@ func TestPublic(t *testing.T) {
 		"::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
 		"::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b::a9fe:a9fe%x", "64:ff9b:1::1", "2002:7f00:1::", "2002:a00:1::1", "2001:0:4136:e378::1",
 	} {
-		if public(netip.MustParseAddr(a)) {
+		if guard.Public(netip.MustParseAddr(a)) {
 			t.Errorf("%s may be called", a)
 		}
 	}
 	for _, a := range []string{"1.1.1.1", "93.184.216.34", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::101:101", "::ffff:8.8.8.8", "2002:808:808::1"} {
-		if !public(netip.MustParseAddr(a)) {
+		if !guard.Public(netip.MustParseAddr(a)) {
 			t.Errorf("%s may not be called", a)
 		}
 	}
@@ -45,7 +47,7 @@ func TestGuard_refusesAddresses(t *testing.T) {
 	rc := newReceiver(t, nil)
 	_, port, _ := net.SplitHostPort(rc.Listener.Addr().String())
 	for _, host := range []string{"127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "10.1.2.3", "169.254.169.254", "[fe80::1]", "[64:ff9b::7f00:1]", "0.0.0.0"} {
-		if got := refused(t, dialer(false), "http://"+host+":"+port+"/"); got != ErrForbiddenAddress.Error() {
+		if got := refused(t, guard.Dialer(false), "http://"+host+":"+port+"/"); got != ErrForbiddenAddress.Error() {
 			t.Errorf("%s: %s", host, got)
 		}
 	}
@@ -59,7 +61,7 @@ func TestGuard_refusesNames(t *testing.T) {
 	rc := newReceiver(t, nil)
 	_, port, _ := net.SplitHostPort(rc.Listener.Addr().String())
 	for _, to := range []string{"127.0.0.1", "10.0.0.7", "169.254.169.254"} {
-		d := dialer(false)
+		d := guard.Dialer(false)
 		d.Resolver = resolver(netip.MustParseAddr(to))
 		if got := refused(t, d, "http://hooks.example.org:"+port+"/"); got != ErrForbiddenAddress.Error() {
 			t.Errorf("a name of %s: %s", to, got)
@@ -69,7 +71,7 @@ func TestGuard_refusesNames(t *testing.T) {
 }
 
 func TestGuard_nameUnknown(t *testing.T) {
-	d := dialer(true)
+	d := guard.Dialer(true)
 	d.Resolver = resolver(netip.Addr{})
 	got := refused(t, d, "http://hooks.example.org/")
 	if got != "the name of the endpoint's host cannot be resolved" {

@@ -13,7 +13,12 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
+
+	"github.com/fhirfacade/fhirfacade/fhir/guard"
 )
+
+// ErrForbiddenAddress: a URL leads to an address that must not be called.
+var ErrForbiddenAddress = guard.ErrForbiddenAddress
 
 // maxAnswer is how much of an answer is read.
 const maxAnswer = 64 << 10
@@ -30,7 +35,7 @@ type Sender struct {
 // NewSender makes a sender. allowPrivate lets it call private and loopback
 // addresses, which is for a sandbox on one machine.
 func NewSender(allowPrivate bool, now func() time.Time) *Sender {
-	return newSender(dialer(allowPrivate), nil, now)
+	return newSender(guard.Dialer(allowPrivate), nil, now)
 }
 
 // newSender makes a sender with a dialer and, when not nil, other trusted

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/fhirfacade/fhirfacade/fhir/guard"
 )
 
 var hello = delivery{ID: "8b2f4a1e-0000-4000-8000-000000000001", ContentType: "application/fhir+json", Body: []byte(`{"resourceType":"Bundle"}`)}
@@ -204,7 +206,7 @@ func TestSend_tls(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	send := func(trusted *x509.CertPool, url string) string {
-		_, err := newSender(dialer(true), trusted, time.Now).send(context.Background(), Destination{URL: url}, hello)
+		_, err := newSender(guard.Dialer(true), trusted, time.Now).send(context.Background(), Destination{URL: url}, hello)
 		if err != nil {
 			return err.Error()
 		}

@@ -36,6 +36,26 @@ type hooked struct {
 	mu sync.Mutex
 	// beforeSearch, unless nil, is called before each page is read.
 	beforeSearch func(ctx context.Context, q store.Query) error
+	// beforePut, unless nil, is called before each item is written.
+	beforePut func(item store.Item) error
+}
+
+func (h *hooked) breakPut(f func(item store.Item) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.beforePut = f
+}
+
+func (h *hooked) PutItem(ctx context.Context, t store.Tenant, item store.Item, expect int64) (store.Item, error) {
+	h.mu.Lock()
+	f := h.beforePut
+	h.mu.Unlock()
+	if f != nil {
+		if err := f(item); err != nil {
+			return item, err
+		}
+	}
+	return h.Store.PutItem(ctx, t, item, expect)
 }
 
 func (h *hooked) hook(f func(ctx context.Context, q store.Query) error) {

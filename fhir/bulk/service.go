@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
@@ -30,7 +31,14 @@ type Options struct {
 	MaxOpen int
 	// PerFile is how many resources a file has at most; 100,000 when zero.
 	PerFile int64
-	Logger  *slog.Logger
+	// Transaction stores a transaction Bundle as one commit of a source, with
+	// this Info; without it such Bundles are rejected.
+	Transaction func(ctx context.Context, t store.Tenant, base string, bundle []byte, source string, info []byte) error
+	// MaxLine is the most bytes of a line that is imported; 50 MiB when zero.
+	MaxLine int
+	// Client fetches files; one that calls public addresses only when nil.
+	Client *http.Client
+	Logger *slog.Logger
 }
 
 // Service does exports and imports. Safe for concurrent use.
@@ -41,6 +49,7 @@ const (
 	DefaultLife    = 24 * time.Hour
 	defaultOpen    = 10
 	defaultPerFile = 100_000
+	defaultLine    = 50 << 20
 )
 
 // New makes a service.
@@ -56,6 +65,17 @@ func New(o Options) *Service {
 	}
 	if o.PerFile == 0 {
 		o.PerFile = defaultPerFile
+	}
+	if o.MaxLine == 0 {
+		o.MaxLine = defaultLine
+	}
+	if o.Client == nil {
+		o.Client = NewClient(false)
+	}
+	if o.Transaction == nil {
+		o.Transaction = func(context.Context, store.Tenant, string, []byte, string, []byte) error {
+			return outcome.BadRequest(outcome.CodeNotSupported, "Transactions are not imported here.")
+		}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -76,22 +96,43 @@ func (s *Service) OrderExport(ctx context.Context, t store.Tenant, r *Request) (
 			return "", err
 		}
 	}
-	return s.order(ctx, t, Export, exportWork{Request: *r})
+	if err := s.room(ctx, t, Export); err != nil {
+		return "", err
+	}
+	id = s.o.NewID()
+	return id, s.order(ctx, t, Job{ID: id, Kind: Export}, exportWork{Request: *r})
 }
 
-func (s *Service) order(ctx context.Context, t store.Tenant, k Kind, work any) (string, error) {
+// OrderImport makes a job of an import and returns its id. in, unless nil, is
+// a file that is sent with the kick-off; one resource when whole.
+func (s *Service) OrderImport(ctx context.Context, t store.Tenant, r *ImportRequest, in io.Reader, whole bool) (id string, err error) {
+	if err := s.room(ctx, t, Import); err != nil {
+		return "", err
+	}
+	id = s.o.NewID()
+	if in != nil {
+		file, err := s.receive(ctx, t, id, in)
+		if err != nil {
+			return "", err
+		}
+		r.Inputs = []Input{{Sent: file, Whole: whole}}
+	}
+	return id, s.order(ctx, t, Job{ID: id, Kind: Import}, importWork{Import: *r})
+}
+
+func (s *Service) room(ctx context.Context, t store.Tenant, k Kind) error {
 	open, err := s.o.Jobs.Open(ctx, t, k)
-	if err != nil {
-		return "", err
+	if err == nil && open >= s.o.MaxOpen {
+		err = outcome.New(429, outcome.CodeThrottled, "%d jobs of this kind are open, which is the most. Wait for one to end, or cancel one.", open)
 	}
-	if open >= s.o.MaxOpen {
-		return "", outcome.New(429, outcome.CodeThrottled, "%d jobs of this kind are open, which is the most. Wait for one to end, or cancel one.", open)
-	}
-	j := Job{ID: s.o.NewID(), Kind: k}
+	return err
+}
+
+func (s *Service) order(ctx context.Context, t store.Tenant, j Job, work any) (err error) {
 	if j.Work, err = json.Marshal(work); err != nil {
-		return "", err
+		return err
 	}
-	return j.ID, s.o.Jobs.Order(ctx, t, j)
+	return s.o.Jobs.Order(ctx, t, j)
 }
 
 // Do does, or goes on with, a job; save writes how far it is. A job that
@@ -101,6 +142,8 @@ func (s *Service) Do(ctx context.Context, t store.Tenant, j *Job, save Save) err
 	switch j.Kind {
 	case Export:
 		err = s.export(ctx, t, j, save)
+	case Import:
+		err = s.importing(ctx, t, j, save)
 	default:
 		err = outcome.New(500, outcome.CodeNotSupported, "This version of the program does not know this kind of job.")
 	}
@@ -117,9 +160,17 @@ func (s *Service) Do(ctx context.Context, t store.Tenant, j *Job, save Save) err
 
 // Discard removes what a job has made.
 func (s *Service) Discard(ctx context.Context, t store.Tenant, j *Job) error {
-	var w struct{ Files []File }
+	var w struct {
+		Files  []File
+		Import ImportRequest
+	}
 	if err := json.Unmarshal(j.Work, &w); err != nil {
 		return err
+	}
+	for _, in := range w.Import.Inputs {
+		if in.Sent != nil {
+			w.Files = append(w.Files, *in.Sent)
+		}
 	}
 	return removeFiles(ctx, s.o.Store, t, j.ID, w.Files)
 }

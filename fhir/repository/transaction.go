@@ -46,6 +46,11 @@ type Written struct {
 // since no resource may be written twice, the order of the other methods
 // makes no difference.
 func (r *Repository) Transaction(ctx context.Context, t store.Tenant, writes []Write) ([]Written, error) {
+	return r.TransactionOf(ctx, t, SourceREST, nil, writes)
+}
+
+// TransactionOf is Transaction with what the log's entry says of it.
+func (r *Repository) TransactionOf(ctx context.Context, t store.Tenant, source string, info []byte, writes []Write) ([]Written, error) {
 	ids := make([]string, len(writes))
 	for i := range ids {
 		ids[i] = r.o.NewID()
@@ -54,7 +59,7 @@ func (r *Repository) Transaction(ctx context.Context, t store.Tenant, writes []W
 	var err error
 	for range attempts {
 		tx := transaction{
-			repository: r, ctx: ctx, tenant: t, writes: writes, ids: ids, plans: make([]plan, len(writes)),
+			repository: r, ctx: ctx, tenant: t, source: source, info: info, writes: writes, ids: ids, plans: make([]plan, len(writes)),
 			links: map[string]string{}, found: map[string]string{}, changed: map[store.Ref]int{},
 		}
 		if done, err = tx.run(); !errors.Is(err, store.ErrGuard) && !tx.again(err) {
@@ -69,6 +74,8 @@ type transaction struct {
 	repository *Repository
 	ctx        context.Context
 	tenant     store.Tenant
+	source     string
+	info       []byte
 	writes     []Write
 	ids        []string
 	plans      []plan
@@ -103,7 +110,7 @@ func (tx *transaction) run() ([]Written, error) {
 			}
 		}
 	}
-	c := store.Commit{Source: SourceREST}
+	c := store.Commit{Source: tx.source, Info: tx.info}
 	for i := range tx.writes {
 		p := &tx.plans[i]
 		if err := tx.render(i); err != nil {

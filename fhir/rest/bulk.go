@@ -36,6 +36,7 @@ func (a *API) bulkRoutes(on func(method string, h handler, paths ...string)) {
 	exports := []string{"/$export", "/:type/$export", "/:type/:id/$export"}
 	on(http.MethodGet, a.export, exports...)
 	on(http.MethodPost, a.export, exports...)
+	on(http.MethodPost, a.importing, "/$import")
 	on(http.MethodGet, a.bulkStatus, bulkStatus+"/:job")
 	on(http.MethodDelete, a.bulkCancel, bulkStatus+"/:job")
 	on(http.MethodGet, a.bulkFile, bulkFile+"/:job/:file")
@@ -170,6 +171,9 @@ func (a *API) job(r *request) (*bulk.Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	if j.Kind == bulk.Import {
+		return j, a.mayImport(r)
+	}
 	asked, err := bulk.Asked(j)
 	if err != nil {
 		return nil, err
@@ -190,7 +194,13 @@ func (a *API) bulkStatus(r *request) error {
 	case bulk.Failed:
 		return outcome.New(http.StatusInternalServerError, outcome.CodeException, "%s", j.Error)
 	case bulk.Finished:
-		manifest, err := bulk.ExportManifest(j, r.base+bulkFile+"/"+j.ID, a.o.Authorize != nil || r.GetHeader("Authorization") != "")
+		var manifest any
+		at, token := r.base+bulkFile+"/"+j.ID, a.o.Authorize != nil || r.GetHeader("Authorization") != ""
+		if j.Kind == bulk.Import {
+			manifest, err = bulk.ImportManifestOf(j, at, token)
+		} else {
+			manifest, err = bulk.ExportManifest(j, at, token)
+		}
 		if err != nil {
 			return err
 		}
@@ -207,6 +217,9 @@ func (a *API) bulkStatus(r *request) error {
 		progress = fmt.Sprintf("%d resources", j.Done)
 		if j.Total > 0 {
 			progress = fmt.Sprintf("%d of about %d resources", j.Done, max(j.Total, j.Done))
+		}
+		if j.Failed > 0 {
+			progress += fmt.Sprintf(", %d rejected", j.Failed)
 		}
 	}
 	r.Header("X-Progress", progress)

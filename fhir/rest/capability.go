@@ -117,7 +117,7 @@ func (a *API) metadata(r *request) error {
 			"documentation": documentation,
 			"resource":      resources,
 			"interaction":   systemInteractions,
-			"operation":     a.systemOperations(),
+			"operation":     a.systemOperations(r),
 			"compartment":   compartments(d),
 		}},
 	}
@@ -192,10 +192,10 @@ func compartments(d *conformance.Definitions) []string {
 }
 
 // systemOperations are those on the base.
-func (a *API) systemOperations() []capabilityOperation {
+func (a *API) systemOperations(r *request) []capabilityOperation {
 	all := resourceOperations[:1:1] // $meta
 	if a.o.Bulk != nil {
-		all = append(all, capabilityOperation{"export", systemExport})
+		all = append(all, capabilityOperation{"export", systemExport}, capabilityOperation{"import", r.base + importDefinition})
 	}
 	return all
 }

@@ -28,7 +28,7 @@ func (a *API) definitionsOf(r *request) *definitions.Set {
 		}
 		return &all[i]
 	}
-	for _, op := range a.systemOperations() {
+	for _, op := range a.systemOperations(r) {
 		add(op).System = true
 	}
 	for _, typ := range a.o.Repository.Definitions().ResourceTypes() {

@@ -21,6 +21,7 @@
 //	batch.go        batch, transaction
 //	capability.go   the CapabilityStatement
 //	bulk.go         $export, and what became of it
+//	bulkimport.go   $import
 //	bundle.go       bundles written as a stream
 //	xmlbundle.go    the same in XML
 //	respond.go      statuses, headers, OperationOutcomes

@@ -13,6 +13,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/guide"
 	"github.com/fhirfacade/fhirfacade/fhir/profile"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
+	"github.com/fhirfacade/fhirfacade/fhir/rest"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
 	"github.com/fhirfacade/fhirfacade/internal/maintenance"
@@ -35,6 +36,8 @@ type core struct {
 	base   func(store.Tenant) string
 	runner *maintenance.Runner
 	bulk   *bulk.Service
+	// api is the REST API on these parts.
+	api *rest.API
 }
 
 // newCore makes the parts. url is the server's scheme and host, key what page
@@ -67,6 +70,10 @@ func newCore(c Config, st store.Store, directory *tenant.Directory, url string, 
 	})
 	k.bulk = bulk.New(bulk.Options{
 		Store: st, Repository: k.repository, BaseURL: k.base, Now: time.Now, NewID: newID, Life: c.BulkLife, Logger: c.Logger,
+		MaxLine: int(c.MaxBody), Client: bulk.NewClient(c.Sandbox),
+		Transaction: func(ctx context.Context, t store.Tenant, base string, bundle []byte, source string, info []byte) error {
+			return k.api.Transaction(ctx, t, base, bundle, source, info)
+		},
 		Jobs: maintenance.NewBulkJobs(maintenance.NewJobs(st, time.Now), func() { k.runner.Wake() }),
 	})
 	hostname, _ := os.Hostname()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fhirfacade/fhirfacade/fhir/rest"
 	"github.com/fhirfacade/fhirfacade/internal/maintenance"
 	"github.com/fhirfacade/fhirfacade/internal/tenant"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -44,6 +45,9 @@ func OpenOffline(ctx context.Context, c Config) (*Offline, error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	k.maintain(maintenance.Options{Data: embedded(c)})
+	k.api = rest.New(rest.Options{
+		Repository: k.repository, Tenant: directory.Tenant, MaxBody: c.MaxBody, Bulk: k.bulk, Now: time.Now, NewID: newID, Logger: c.Logger, Version: c.Version,
+	})
 	return &Offline{k, directory}, nil
 }
 

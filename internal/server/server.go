@@ -222,6 +222,7 @@ func (s *Server) build(ctx context.Context) error {
 		Repository: repo, Tenant: directory.Tenant, PublicURL: c.PublicURL, MaxBody: c.MaxBody,
 		Operations: x.Operations(), Bulk: core.bulk, Now: now, NewID: newID, Logger: c.Logger, Version: c.Version,
 	})
+	core.api = api
 	redox := exchange.NewRedoxAPI(x)
 	redox.Allowed = func(c *gin.Context, source string) error {
 		err := authority.Source(c, source)

@@ -1,4 +1,6 @@
-package notifications
+// Package guard keeps requests that somebody else's URL leads to away from what
+// is not public: webhooks, and files that are imported.
+package guard
 
 import (
 	"errors"
@@ -11,16 +13,16 @@ import (
 // ErrForbiddenAddress: a URL leads to an address that must not be called.
 var ErrForbiddenAddress = errors.New("the endpoint's address is private, loopback or link-local, which is not allowed here")
 
-// dialer connects to public addresses only, unless private ones are allowed.
+// Dialer connects to public addresses only, unless private ones are allowed.
 // The check sits behind the resolver, so that no name can lead around it.
-func dialer(allowPrivate bool) *net.Dialer {
+func Dialer(allowPrivate bool) *net.Dialer {
 	d := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	if allowPrivate {
 		return d
 	}
 	d.Control = func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
-		if err != nil || !public(at.Addr()) {
+		if err != nil || !Public(at.Addr()) {
 			return ErrForbiddenAddress
 		}
 		return nil
@@ -57,7 +59,8 @@ var reserved = []netip.Prefix{
 	netip.MustParsePrefix("fec0::/10"),       // site-local, RFC 3879
 }
 
-func public(a netip.Addr) bool {
+// Public reports whether an address may be somebody else's public host.
+func Public(a netip.Addr) bool {
 	a = a.Unmap().WithZone("") // a prefix contains no address with a zone
 	for _, e := range embedding {
 		if e.prefix.Contains(a) {
