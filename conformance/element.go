@@ -1,6 +1,10 @@
 package conformance
 
-import "strings"
+import (
+	"iter"
+	"maps"
+	"strings"
+)
 
 // TypeKind tells what a [Type] is.
 type TypeKind uint8
@@ -107,6 +111,10 @@ func (d *Definitions) Type(name string) (*Type, bool) {
 	t, ok := d.types[name]
 	return t, ok
 }
+
+// TypeNames are the names of all types, in no order: resource types,
+// datatypes, profiles on them, and the paths of backbones.
+func (d *Definitions) TypeNames() iter.Seq[string] { return maps.Keys(d.types) }
 
 // Element returns the child element of a type: ("Patient", "name"),
 // ("HumanName", "given"), ("Patient.contact", "name"). Inherited children are

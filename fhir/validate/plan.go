@@ -68,13 +68,14 @@ type compiler struct {
 	plan        *plan
 	expressions map[string]*fhirpath.Expression
 	corrected   map[string]bool
+	taken       map[string]bool // constraints, by path and key
 }
 
 func compile(d *conformance.Definitions, model *r4model.Model) (*plan, error) {
 	c := &compiler{
 		definitions: d,
 		plan:        &plan{model: model, shapes: map[string]*shape{}, resources: map[string]*shape{}},
-		expressions: map[string]*fhirpath.Expression{}, corrected: map[string]bool{},
+		expressions: map[string]*fhirpath.Expression{}, corrected: map[string]bool{}, taken: map[string]bool{},
 	}
 	for _, name := range d.ResourceTypes() {
 		s, err := c.shape(name)
@@ -89,7 +90,38 @@ func compile(d *conformance.Definitions, model *r4model.Model) (*plan, error) {
 		}
 	}
 	c.plan.rules = len(c.expressions)
-	return c.plan, nil
+	return c.plan, c.complete()
+}
+
+// complete makes sure that no invariant of the tables was left out. Those of
+// types that no resource has are compiled, to know that they could be asked.
+func (c *compiler) complete() error {
+	for name := range c.definitions.TypeNames() {
+		t, _ := c.definitions.Type(name)
+		if c.plan.shapes[name] == nil {
+			if _, err := c.rules(nil, t.Name, t.Constraints); err != nil {
+				return err
+			}
+		}
+		if err := c.took(t.Name, t.Constraints); err != nil {
+			return err
+		}
+		for _, e := range t.Elements {
+			if err := c.took(e.Path, e.Constraints); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *compiler) took(path string, constraints []conformance.Constraint) error {
+	for _, constraint := range constraints {
+		if at := path + " " + constraint.Key; !c.taken[at] && !inCode[constraint.Key] {
+			return fmt.Errorf("%s is asked of nothing", at)
+		}
+	}
+	return nil
 }
 
 func (c *compiler) shape(name string) (*shape, error) {
@@ -190,6 +222,7 @@ func (c *compiler) rules(rules []*rule, path string, constraints []conformance.C
 		}
 		text := constraint.Expression
 		at := path + " " + constraint.Key
+		c.taken[at] = true
 		if e, ok := errata[at]; ok {
 			if e.was != text {
 				return nil, fmt.Errorf("the erratum of %s is about another text", at)
