@@ -34,6 +34,10 @@ test: ## Run all tests, those on MongoDB included where one can be had.
 race: ## Run the tests of our own packages under the race detector.
 	@scripts/test -race -short
 
+.PHONY: conformance
+conformance: ## Check what docs/conformance.md claims, and print in figures what was checked.
+	@scripts/conformance
+
 .PHONY: crash
 crash: ## Kill the real program KILLS (200) times on both engines and check that nothing is lost; SEED repeats a run.
 	@scripts/crash $(KILLS) $(SEED)

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,6 +70,9 @@ func TestOfficialExamplesAreValid(t *testing.T) {
 		types[head.ResourceType] = true
 	}
 	t.Logf("%d examples of %d resource types, %d with known faults", len(files), len(types), faults)
+	for _, file := range slices.Sorted(maps.Keys(knownFaults)) {
+		t.Logf("known fault, %s: %s: %s", knownFaults[file].code, file, knownFaults[file].reason)
+	}
 	if len(types) < 140 {
 		t.Errorf("the examples cover only %d resource types", len(types))
 	}
