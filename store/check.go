@@ -88,10 +88,20 @@ func CheckQuery(q Query) error {
 	if q.Limit < 0 {
 		return invalid("a query's limit is negative")
 	}
-	if q.After != nil && len(q.After.Keys) != len(q.Sort) {
+	if len(q.Along) > 0 && len(q.Sort) > 0 {
+		return invalid("a query with a sort goes along keys of its own")
+	}
+	if q.After != nil && !isPlaceOf(*q.After, q) {
 		return invalid("a cursor of another query")
 	}
 	return nil
+}
+
+func isPlaceOf(c Cursor, q Query) bool {
+	if len(q.Along) > 0 && len(c.Keys) == 1 {
+		return c.Keys[0] != nil
+	}
+	return len(c.Keys) == len(q.Sort)
 }
 
 // CheckHistory reports, wrapped in ErrInvalid, why a history cannot be asked

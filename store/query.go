@@ -76,6 +76,13 @@ type Query struct {
 	Where Clause
 	// Sort orders by keys; ties, and no sort at all, go by Document.Number.
 	Sort []Sort
+	// Along, where there is no Sort, says that the order is of no matter, and
+	// that every document selected has a key in one of these ranges. An engine
+	// that can walk them may return documents in the order of their least key
+	// there, instead of that of their numbers, so that a page of what very many
+	// match costs no more than itself. It decides by the query alone; a place
+	// then has that one key.
+	Along []Range
 	// After continues behind this place.
 	After *Cursor
 	// Limit is the most documents returned. 0 returns none, for a count.
@@ -101,8 +108,9 @@ type Sort struct {
 	Descending bool
 }
 
-// Cursor is a place in the order of a query: the sort keys and the number of
-// the last document of a page. A missing sort key is nil.
+// Cursor is a place in the order of a query: the sort keys, or the key in
+// Query.Along, and the number of the last document of a page. A missing sort
+// key is nil.
 type Cursor struct {
 	Keys   []*Key
 	Number int64

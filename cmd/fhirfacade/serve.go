@@ -20,9 +20,13 @@ type serveCommand struct {
 	LogRetention    string   `help:"How long change logs are kept, such as 90d; everything when not set. Subscriptions that have not delivered keep what they need." env:"FHIRFACADE_LOG_RETENTION" placeholder:"DAYS"`
 	BulkLife        string   `help:"How long the files of a bulk export are kept, such as 24h or 7d; 24h when not set." env:"FHIRFACADE_BULK_LIFE" placeholder:"TIME"`
 	FullText        bool     `help:"Make the words of resources searchable by _text and _content. It makes several times as many index keys." env:"FHIRFACADE_FULL_TEXT"`
+	CacheMiB        int64    `name:"cache" help:"Cache of the embedded store in MiB. A quarter of the size of the data folder is a good one; more than the folder is of no use." default:"256" env:"FHIRFACADE_CACHE" placeholder:"MIB"`
 	IG              []string `name:"ig" help:"Package of an implementation guide (package.tgz) whose profiles, value sets, code systems and search parameters all organizations know; can be repeated. US Core 6.1.0 is built in." type:"existingfile" env:"FHIRFACADE_IG" placeholder:"FILE"`
 	LogFormat       string   `help:"Form of the log on standard error: text or json." enum:"text,json" default:"text" env:"FHIRFACADE_LOG_FORMAT"`
 }
+
+// minCacheMiB is what a search needs to hold the blocks that it is reading.
+const minCacheMiB = 8
 
 // Help is shown by fhirfacade serve --help.
 func (serveCommand) Help() string {
@@ -48,9 +52,12 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.CacheMiB < minCacheMiB {
+		return fmt.Errorf("--cache is %d MiB: give at least %d", c.CacheMiB, minCacheMiB)
+	}
 	s, err := server.Open(ctx, server.Config{
 		Listen: c.Listen, Data: c.Data, MongoDBURI: c.MongodbURI, MongoDBDatabase: c.MongodbDatabase,
-		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, FullText: c.FullText, LogRetention: retention, BulkLife: life, Guides: c.IG, Logger: logger, Version: version,
+		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, FullText: c.FullText, LogRetention: retention, CacheSize: c.CacheMiB << 20, BulkLife: life, Guides: c.IG, Logger: logger, Version: version,
 	})
 	if err != nil {
 		return err

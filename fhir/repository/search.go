@@ -102,7 +102,7 @@ func (r *Repository) page(ctx context.Context, t store.Tenant, req *search.Reque
 // Query is what a request asks of the store for its page.
 func Query(req *search.Request) store.Query {
 	q := store.Query{
-		Where: req.Where, Sort: req.Sort, After: req.After, Limit: req.Count, Count: req.Total, Estimate: req.Estimate,
+		Where: req.Where, Sort: req.Sort, Along: req.Along, After: req.After, Limit: req.Count, Count: req.Total, Estimate: req.Estimate,
 	}
 	if req.CountOnly {
 		q.Limit = 0

@@ -24,6 +24,8 @@ type window struct {
 	// value's high bound is above the one, its low bound below the other.
 	after, before time.Time
 	bounded       [2]bool
+	// bounds is how many criteria set them.
+	bounds int
 }
 
 // between takes note of the bounds that a parameter sets, if it is a plain
@@ -52,7 +54,10 @@ func (b *branch) between(p *parser, name, value string) {
 		v = v.approximate(p.o.Now)
 		w.above(v.low)
 		w.below(v.high)
+	default:
+		return
 	}
+	w.bounds++
 }
 
 func (b *branch) window(sp *conformance.SearchParameter) *window {
@@ -64,6 +69,9 @@ func (b *branch) window(sp *conformance.SearchParameter) *window {
 	b.windows = append(b.windows, window{sp: sp})
 	return &b.windows[len(b.windows)-1]
 }
+
+// closed reports whether the window has both ends.
+func (w *window) closed() bool { return w.bounded[0] && w.bounded[1] }
 
 func (w *window) above(t time.Time) {
 	if !w.bounded[0] || t.After(w.after) {
@@ -84,7 +92,7 @@ func (p *parser) addWindows() {
 	}
 	// The same parameters were put to all branches.
 	for i, w := range p.branches[0].windows {
-		if !w.bounded[0] || !w.bounded[1] {
+		if !w.closed() {
 			continue
 		}
 		clauses := make([]store.Clause, len(p.branches))

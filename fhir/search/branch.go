@@ -141,6 +141,9 @@ func (p *parser) unite() {
 	if len(p.branches) == 1 {
 		b := p.branches[0]
 		p.r.Where, p.r.Sort = lean(b.where, b.number), b.sort
+		if len(b.sort) == 0 && p.within == nil {
+			p.r.Where, p.r.Along = along(p.r.Where, b)
+		}
 		return
 	}
 	if len(p.branches) == 0 {

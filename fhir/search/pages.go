@@ -85,7 +85,7 @@ func (t PageTokens) open(token string, r *Request) error {
 	if r.Contained != nil {
 		sorts = 1
 	}
-	if !ok || json.Unmarshal(content, &p) != nil || len(p.Keys) != sorts || p.Page < 2 {
+	if !ok || json.Unmarshal(content, &p) != nil || p.Page < 2 || len(p.Keys) != sorts && (len(r.Along) == 0 || len(p.Keys) != 1) {
 		return outcome.BadRequest(outcome.CodeValue, "The page link (_page) does not belong to this search. Start again with its first page.")
 	}
 	r.After, r.page, r.trail = p.cursor(), p.Page, p.Trail

@@ -49,6 +49,9 @@ type Request struct {
 	// shape the answer.
 	Criteria int
 	Sort     []store.Sort
+	// Along, where there is no Sort, are the ranges that everything found has
+	// a key in (see store.Query).
+	Along []store.Range
 	// Branches, when the search is for several types and sorted, are the
 	// searches of each type, which Where unites: their sort keys lie in
 	// ranges of their own, so Sort is empty and the pages have to be merged.

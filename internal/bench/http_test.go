@@ -16,6 +16,9 @@ func BenchmarkHTTP(b *testing.B) {
 	c := readCorpus(b)
 	l := serve(b, c, *resources)
 	b.Run("import", func(b *testing.B) {
+		if l.took == 0 {
+			b.Skip("loaded by an earlier run")
+		}
 		for b.Loop() { // was done once, above; encoding/json is the yardstick
 		}
 		decoded := decodeAll(b, c, l.bytes)

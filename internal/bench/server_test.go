@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,10 @@ import (
 	"github.com/fhirfacade/fhirfacade/internal/server"
 )
 
-var resources = flag.Int("resources", 13_000, "resources in the store before anything is measured")
+var (
+	resources = flag.Int("resources", 13_000, "resources in the store before anything is measured")
+	folder    = flag.String("folder", "", "where the store stays, so that searches can be measured again without loading")
+)
 
 // workers are the clients that ask at once.
 const workers = 8
@@ -43,9 +47,15 @@ type loading struct {
 // serve starts a server on Pebble and loads it with two posters.
 func serve(b *testing.B, c *corpus, n int) *loaded {
 	b.Helper()
+	data, kept := b.TempDir(), false
+	if *folder != "" {
+		data = *folder
+		_, err := os.Stat(data)
+		kept = err == nil
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := server.Open(ctx, server.Config{
-		Listen: "127.0.0.1:0", Data: b.TempDir(), Sandbox: true, Version: "bench", Logger: slog.New(slog.DiscardHandler),
+		Listen: "127.0.0.1:0", Data: data, Sandbox: true, Version: "bench", Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		cancel()
@@ -60,7 +70,9 @@ func serve(b *testing.B, c *corpus, n int) *loaded {
 		}
 	})
 	l := &loaded{url: s.URL() + "/fhir/R4/sandbox/Development", client: newClient()}
-	l.load(b, c, n)
+	if !kept {
+		l.load(b, c, n)
+	}
 	return l
 }
 

@@ -63,8 +63,11 @@ type Config struct {
 	// MaxBody is the most bytes of a FHIR resource; 0 for 50 MiB, and never
 	// more than the store takes.
 	MaxBody int64
-	Logger  *slog.Logger
-	Version string
+	// CacheSize is the block cache of the embedded store in bytes; 0 for its
+	// default.
+	CacheSize int64
+	Logger    *slog.Logger
+	Version   string
 }
 
 // Server is a server that was opened.
@@ -154,7 +157,7 @@ func openStore(ctx context.Context, c Config) (store.Store, error) {
 			URI: c.MongoDBURI, Database: c.MongoDBDatabase, MaxBody: int(c.MaxBody), Logger: c.Logger,
 		})
 	}
-	return pebble.Open(c.Data, pebble.Options{MaxBody: int(c.MaxBody), Logger: c.Logger})
+	return pebble.Open(c.Data, pebble.Options{MaxBody: int(c.MaxBody), CacheSize: c.CacheSize, Logger: c.Logger})
 }
 
 func newID() string { return uuid.NewString() }

@@ -28,7 +28,7 @@ type Options struct {
 	Clock func() time.Time
 	// MaxBody is the largest body taken, in bytes; 0 for 64 MiB.
 	MaxBody int
-	// CacheSize is the block cache in bytes; 0 for 128 MiB.
+	// CacheSize is the block cache in bytes; 0 for 256 MiB.
 	CacheSize int64
 	// Logger hears of background errors; slog.Default when nil.
 	Logger *slog.Logger
@@ -82,7 +82,7 @@ func Open(dir string, o Options) (*Engine, error) {
 		o.Reserve = usualReserve
 	}
 	if o.CacheSize == 0 {
-		o.CacheSize = 128 << 20
+		o.CacheSize = 256 << 20
 	}
 	if o.FS == nil {
 		o.FS = vfs.Default

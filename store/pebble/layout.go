@@ -25,8 +25,8 @@ import (
 //
 // Ids in a, l and values are packed (see packID): a UUID takes 17 bytes.
 //
-// Bodies and key sets are not compressed one by one: blocks of 32 KiB hold
-// some twenty documents that were committed together and have most of their
+// Bodies and key sets are not compressed one by one: blocks of 16 KiB hold
+// some ten documents that were committed together and have most of their
 // text in common, and the lower levels compress blocks with zstd. Cached
 // blocks are plain, so that a read copies and decodes nothing.
 const (

@@ -52,10 +52,13 @@ func (s *searcher) search(q store.Query) (store.Page, error) {
 		return page, nil
 	}
 	var found []store.Cursor
-	if len(q.Sort) == 0 {
-		found, err = s.byNumber(where, q)
-	} else {
+	switch {
+	case len(q.Sort) > 0:
 		found, err = s.bySort(where, q)
+	case len(q.Along) > 0 && (q.After == nil || len(q.After.Keys) == 1):
+		found, err = s.along(where, q)
+	default:
+		found, err = s.byNumber(where, q)
 	}
 	if err != nil {
 		return page, err

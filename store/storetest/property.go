@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ func testProperties(t *testing.T, s store.Store) {
 			}
 		}
 		p.query(rt, queryGen.Draw(rt, "query"))
+		p.anyOrder(rt)
 		p.histories(rt)
 	})
 }
@@ -122,6 +124,44 @@ func (p *pair) query(rt *rapid.T, q store.Query) {
 				return out
 			}
 			out += " next " + cursor(*page.Next)
+		}
+	})
+}
+
+// anyOrder asks for what has a key in some ranges, in no order: all of it has
+// to come, once.
+func (p *pair) anyOrder(rt *rapid.T) {
+	rt.Helper()
+	q := store.Query{
+		Along: rapid.SliceOfN(rangeGen, 1, 3).Draw(rt, "along"),
+		Limit: rapid.IntRange(1, 4).Draw(rt, "along limit"),
+	}
+	var or store.Or
+	for _, r := range q.Along {
+		or = append(or, r)
+	}
+	where := store.And{or}
+	if rapid.Bool().Draw(rt, "along and more") {
+		where = append(where, clauseGen(2).Draw(rt, "and"))
+	}
+	q.Where = where
+	p.both(func(f *fixture) string {
+		var out []string
+		for q := q; ; {
+			page, err := f.s.Search(f.ctx, f.tenant, q)
+			if err != nil {
+				return identity(err)
+			}
+			for _, d := range page.Documents {
+				out = append(out, document(d))
+			}
+			if len(page.Documents) > q.Limit {
+				return "a page that is too long"
+			}
+			if q.After = page.Next; page.Next == nil {
+				slices.Sort(out)
+				return fmt.Sprint(len(out), out)
+			}
 		}
 	})
 }
