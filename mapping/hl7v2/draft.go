@@ -130,6 +130,11 @@ func (s *DraftSegment) SetText(at Path, text string) {
 // SetNull writes "", which tells the receiver to delete the value.
 func (s *DraftSegment) SetNull(at Path) { s.place(at).set(`""`) }
 
+// Has tells whether the field with the standard's number has a value.
+func (s *DraftSegment) Has(n int) bool {
+	return n > 0 && n <= len(s.fields) && !s.fields[n-1].empty()
+}
+
 // Empty tells whether the segment has no values.
 func (s *DraftSegment) Empty() bool {
 	for i := range s.fields {
