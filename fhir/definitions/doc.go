@@ -101,7 +101,7 @@ func (s *Set) Find(typ, id string) (Definition, bool) {
 		if !ok {
 			return def, false
 		}
-		def.URL, def.Version = o.URL, s.d.Release()
+		def.URL, def.Version = o.URL, versionOf(s.d, o.URL)
 		resource = operation(s.d, o, def)
 	case StructureDefinition:
 		t, ok := s.d.Type(id)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 )
@@ -28,6 +29,7 @@ var operations = []operationOn{
 	{"everything", "Encounter", false, true, "http://hl7.org/fhir/OperationDefinition/Encounter-everything", (*API).everything},
 	{"everything", "Group", false, true, "http://hl7.org/fhir/OperationDefinition/Group-everything", (*API).everything},
 	{"lastn", "Observation", true, false, "http://hl7.org/fhir/OperationDefinition/Observation-lastn", (*API).lastn},
+	{"docref", "DocumentReference", true, false, docrefDefinition, (*API).docref},
 	{"explain", "", true, false, explainDefinition, (*API).explain},
 	{"expand", "ValueSet", true, true, "http://hl7.org/fhir/OperationDefinition/ValueSet-expand", (*API).expand},
 	{"validate-code", "ValueSet", true, true, "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code", (*API).validateCode},
@@ -71,7 +73,8 @@ func (r *request) at(operation string) string {
 }
 
 // operationParameters are those of the URL and, of a POST, those of a form or
-// of a Parameters resource, whose values are primitives.
+// of a Parameters resource, whose values are primitives, or a Coding as
+// system|code.
 func (a *API) operationParameters(r *request) ([]search.Parameter, error) {
 	if r.Request.Method != http.MethodPost || r.Request.ContentLength == 0 {
 		return r.query, nil
@@ -98,7 +101,10 @@ func (a *API) operationParameters(r *request) ([]search.Parameter, error) {
 		for m := range p.Members() {
 			if strings.HasPrefix(m.Name(), "value") {
 				value = m.String()
-				if value == "" {
+				switch {
+				case m.Name() == "valueCoding":
+					value = coding(m)
+				case value == "":
 					value = string(m.Raw()) // a number or a boolean
 				}
 			}
@@ -109,6 +115,20 @@ func (a *API) operationParameters(r *request) ([]search.Parameter, error) {
 		all = append(all, search.Parameter{Name: name.String(), Value: value})
 	}
 	return all, nil
+}
+
+// coding is a Coding as a token of a search; "" without a code.
+func coding(n rawjson.Node) string {
+	system, _ := n.Member("system")
+	code, _ := n.Member("code")
+	switch escape := strings.NewReplacer(`\`, `\\`, ",", `\,`, "|", `\|`, "$", `\$`); {
+	case code.String() == "":
+		return ""
+	case system.String() == "":
+		return escape.Replace(code.String())
+	default:
+		return escape.Replace(system.String()) + "|" + escape.Replace(code.String())
+	}
 }
 
 func (a *API) noOperation(r *request, name string) error {

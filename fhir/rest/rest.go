@@ -12,6 +12,7 @@
 //	search.go       search of a type, a compartment, or across types
 //	everything.go   $everything
 //	lastn.go        $lastn
+//	docref.go       $docref
 //	explain.go      $explain
 //	meta.go         $meta, $meta-add, $meta-delete
 //	operation.go    other operations

@@ -46,6 +46,9 @@ func TestUSCoreIsInTheCapabilityStatement(t *testing.T) {
 			for _, i := range g.Interactions {
 				claims("interaction", i.Code, i.Expectation, slices.ContainsFunc(r.Interaction, func(c struct{ Code string }) bool { return c.Code == i.Code }))
 			}
+			for _, o := range g.Operations {
+				claims("operation", o.Code, o.Expectation, slices.ContainsFunc(r.Operation, func(c struct{ Name string }) bool { return c.Name == o.Code }))
+			}
 			for _, a := range g.Searches {
 				for _, name := range a.Names {
 					claims("search by", name, a.Expectation, slices.ContainsFunc(r.SearchParam, func(p struct{ Name string }) bool { return p.Name == name }))

@@ -193,6 +193,8 @@ func (s *Server) operable(c statement) {
 				}
 			case "lastn":
 				s.Get(typ + "/$lastn?patient=x&category=y").Bundle("searchset")
+			case "docref":
+				s.Get(typ + "/$docref?patient=x").Bundle("searchset")
 			case "explain":
 				s.valid(s.Get(typ + "/$explain?_id=x").Want(http.StatusOK))
 			case "meta":
@@ -211,7 +213,7 @@ func (s *Server) operable(c statement) {
 			}
 		}
 	}
-	want := map[string]int{"everything": 3, "lastn": 1, "expand": 1, "validate-code": 2, "lookup": 1, "subsumes": 1, "translate": 1}
+	want := map[string]int{"everything": 3, "lastn": 1, "docref": 1, "expand": 1, "validate-code": 2, "lookup": 1, "subsumes": 1, "translate": 1}
 	for _, name := range []string{"meta", "meta-add", "meta-delete", "validate", "explain"} {
 		want[name] = len(c.Rest[0].Resource)
 	}

@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		{"Contained", containedEntries},
 		{"Capabilities", capabilities},
 		{"Definitions", definitions},
+		{"Documents", docref},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })
 	}
