@@ -82,6 +82,8 @@ type export struct {
 	subset map[string]search.Subset
 	saved  time.Time
 	since  int
+	// flat is a resource on one line.
+	flat []byte
 }
 
 // errStop: somebody asked for the end of the job.
@@ -445,22 +447,32 @@ func (e *export) put(d store.Document) error {
 			return err
 		}
 	}
-	body, err := oneLine(body)
-	if err != nil {
-		return err
+	if bytes.IndexByte(body, '\n') >= 0 || bytes.IndexByte(body, '\r') >= 0 {
+		e.flat = appendLine(e.flat[:0], body)
+		body = e.flat
 	}
 	e.j.Done++
 	return e.out.line(d.Ref.Type, d.Ref.Type, body)
 }
 
-// oneLine is a resource without line breaks, which only stand between tokens.
-func oneLine(body []byte) ([]byte, error) {
-	if bytes.IndexByte(body, '\n') < 0 && bytes.IndexByte(body, '\r') < 0 {
-		return body, nil
+// appendLine appends a resource without its line breaks and what indents the
+// lines behind them. Both stand between tokens only: JSON's strings hold no
+// control characters (RFC 8259 § 7).
+func appendLine(dst, body []byte) []byte {
+	for {
+		i := bytes.IndexByte(body, '\n')
+		if cr := bytes.IndexByte(body[:max(i, 0)], '\r'); cr >= 0 || i < 0 && bytes.IndexByte(body, '\r') >= 0 {
+			i = bytes.IndexByte(body, '\r')
+		}
+		if i < 0 {
+			return append(dst, body...)
+		}
+		dst = append(dst, body[:i]...)
+		body = body[i+1:]
+		for len(body) > 0 && (body[0] == ' ' || body[0] == '\t' || body[0] == '\r' || body[0] == '\n') {
+			body = body[1:]
+		}
 	}
-	var b bytes.Buffer
-	err := json.Compact(&b, body)
-	return b.Bytes(), err
 }
 
 // checkpoint writes how far the export is: all lines up to there are stored.

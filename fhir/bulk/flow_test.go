@@ -246,7 +246,7 @@ func (s *server) ward(n int) {
 		s.Put(patient(p), observation(p+"-a", p), observation(p+"-b", p))
 	}
 	s.Put(`{"resourceType":"Organization","id":"o","name":"General"}`,
-		"{\"resourceType\":\"Practitioner\",\n \"id\":\"d\",\n \"active\":true}",
+		"{\"resourceType\":\"Practitioner\",\r\n \"id\":\"d\",\r\"name\":[{\"text\":\"a\\nb\"}],\n\n\t\"active\":true}",
 		`{"resourceType":"Observation","id":"none","status":"final","code":{"text":"x"}}`)
 }
 
@@ -256,7 +256,7 @@ func compact(lines map[string][]string) map[string][]string {
 	for _, all := range lines {
 		for i, l := range all {
 			var b bytes.Buffer
-			if strings.Contains(l, "\n") && json.Compact(&b, []byte(l)) == nil {
+			if strings.ContainsAny(l, "\r\n") && json.Compact(&b, []byte(l)) == nil {
 				all[i] = b.String()
 			}
 		}
