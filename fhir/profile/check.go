@@ -177,7 +177,7 @@ func (c *checker) types(v fhirpath.Value, n *node) bool {
 	fits, free, anywhere := false, false, false
 	for i := range n.types {
 		t := &n.types[i]
-		if t.code != "" && !v.Type().Is(t.code) {
+		if t.code != "" && !isOf(v, t.code) {
 			continue
 		}
 		fits = true
@@ -205,6 +205,17 @@ func (c *checker) types(v fhirpath.Value, n *node) bool {
 		c.reference(v, n, targets)
 	}
 	return true
+}
+
+// isOf tells whether a value is of a type that an element may have: a code is
+// no string here, nor an Age a Quantity (R4 formats § 2.6.0.4: the name of the
+// member tells the type).
+func isOf(v fhirpath.Value, name string) bool {
+	t := v.Type()
+	if t.Name == name {
+		return true
+	}
+	return (t.Kind == fhirpath.ResourceType || name == "Element" || name == "BackboneElement") && t.Is(name)
 }
 
 // profiles checks that a value meets one of several profiles.

@@ -30,9 +30,11 @@ func (c *checker) bound(v fhirpath.Value, n *node) {
 		}
 	case b.strength == "required":
 		c.fail(place(v), conformance.SeverityError, conformance.IssueCodeInvalid, n, "the code must be of the value set "+shorten(b.valueSet)+" (required binding)")
+	case b.strength == "extensible" && !coded:
+		c.fail(place(v), conformance.SeverityWarning, conformance.IssueCodeInvalid, n, "there is no code; one of the value set "+shorten(b.valueSet)+" is to be used if it fits (extensible binding)")
 	case b.strength == "extensible":
 		c.fail(place(v), conformance.SeverityWarning, conformance.IssueCodeInvalid, n, "the code is none of the value set "+shorten(b.valueSet)+", which is to be used if one of its codes fits (extensible binding)")
-	default:
+	case coded:
 		c.fail(place(v), conformance.SeverityInformation, conformance.IssueCodeInvalid, n, "the code is none of the value set "+shorten(b.valueSet)+" (preferred binding)")
 	}
 }

@@ -10,6 +10,19 @@ import (
 // pruneBelow goes through the children of a node whose value is of one of the
 // types; none if that cannot be told.
 func (s *Structure) pruneBelow(n *node, types []*conformance.Type) error {
+	for _, t := range types {
+		if n.content != "" {
+			break // what it refers to has them
+		}
+		// What a profile says of Questionnaire.item holds for items of items.
+		for _, e := range t.Elements {
+			if id, ok := strings.CutPrefix(e.ContentReference, "#"+s.Type+"."); ok && s.at(id, false) != nil {
+				if c := n.child(e.Name, n.id+"."+e.Name, true); len(c.children) == 0 {
+					c.content = id
+				}
+			}
+		}
+	}
 	for _, c := range n.children {
 		var found *conformance.Element
 		for _, t := range types {

@@ -167,7 +167,7 @@ func (c *checker) meets(v fhirpath.Value, k *criterion) bool {
 		return known && member
 	}
 	for _, name := range k.types {
-		if v.Type().Is(name) {
+		if isOf(v, name) {
 			return true
 		}
 	}

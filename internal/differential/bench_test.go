@@ -7,6 +7,8 @@ import (
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
+	"github.com/fhirfacade/fhirfacade/fhir/guide"
+	"github.com/fhirfacade/fhirfacade/fhir/profile"
 	"github.com/fhirfacade/fhirfacade/fhir/validate"
 	"github.com/fhirfacade/fhirfacade/internal/sharedtest"
 )
@@ -70,6 +72,37 @@ func BenchmarkBeside(b *testing.B) {
 		}
 		return err
 	})
+	// Synthea's resources claim no profile: each is asked for that of its type.
+	// They do not meet all of US Core 6.1.0, which is younger.
+	checked := 0
+	run("full with US Core", func(resource []byte) error {
+		if err := doc.Parse(resource, nil); err != nil {
+			return err
+		}
+		if _, err := validate.Resource(b.Context(), doc.Root(), validate.Options{Units: validate.Units{}, Extensions: guide.Builtin()}); err != nil {
+			return err
+		}
+		var profiles []string
+		typ, _ := doc.Root().Member("resourceType")
+		if name, ok := usCore[typ.String()]; ok {
+			checked++
+			profiles = []string{"http://hl7.org/fhir/us/core/StructureDefinition/us-core-" + name}
+		}
+		_, err := profile.Resource(b.Context(), doc.Root(), profile.Options{Source: guide.Builtin(), Units: validate.Units{}, Profiles: profiles})
+		return err
+	})
+	if checked == 0 {
+		b.Log("no resource was checked against US Core")
+	}
 	a := newAsks(b)
 	run("google", a.refuses)
+}
+
+// usCore are profiles for the types that Synthea makes.
+var usCore = map[string]string{
+	"AllergyIntolerance": "allergyintolerance", "CarePlan": "careplan", "CareTeam": "careteam", "Condition": "condition-problems-health-concerns",
+	"Device": "implantable-device", "DiagnosticReport": "diagnosticreport-lab", "DocumentReference": "documentreference", "Encounter": "encounter",
+	"Goal": "goal", "Immunization": "immunization", "Location": "location", "Medication": "medication", "MedicationRequest": "medicationrequest",
+	"Observation": "vital-signs", "Organization": "organization", "Patient": "patient", "Practitioner": "practitioner", "Procedure": "procedure",
+	"Provenance": "provenance",
 }
