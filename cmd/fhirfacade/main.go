@@ -21,6 +21,7 @@ type cli struct {
 	Serve    serveCommand            `cmd:"" help:"Run the server."`
 	Simulate simulateCommand         `cmd:"" help:"Run the simulation of an EHR vendor's API."`
 	Receive  receiveCommand          `cmd:"" help:"Run a webhook subscriber that verifies, stores and prints what it gets."`
+	Map      mapCommand              `cmd:"" help:"Translate between HL7 v2 and FHIR, from stdin to stdout."`
 	Demo     demoCommand             `cmd:"" help:"Play the main job from end to end on this machine."`
 	Mongodb  mongodbCommand          `cmd:"" help:"Look after the MongoDB that servers run on."`
 	Reindex  reindexCommand          `cmd:"" help:"Build the search keys of stored resources anew."`
