@@ -101,7 +101,7 @@ func (p path) set(o object, value any) (ok bool) {
 				s.give(element)
 			}
 			for _, x := range list {
-				if reflect.DeepEqual(x, value) {
+				if sameElement(x, value) {
 					return true // said twice
 				}
 			}
@@ -218,6 +218,17 @@ func objects(o object, at string) []object {
 		}
 	}
 	return all
+}
+
+// sameElement tells whether two elements say the same. What mostly differs is
+// looked at first, since lists may be long.
+func sameElement(a, b any) bool {
+	x, ok := a.(object)
+	y, both := b.(object)
+	if ok && both && (x["value"] != nil && x["value"] != y["value"] || x["reference"] != nil && x["reference"] != y["reference"]) {
+		return false
+	}
+	return reflect.DeepEqual(a, b)
 }
 
 // sameObject tells whether two objects are one and the same.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -69,9 +70,10 @@ func FromFHIR(bundle []byte, code string, o Options) (*Written, error) {
 	if err := d.Decode(&b); err != nil || text(b, "resourceType") != "Bundle" {
 		return nil, &Error{Kind: ErrBundle, Rule: "it must be a Bundle"}
 	}
-	r := &reader{o: o, draft: hl7v2.NewDraft(), used: map[string][]string{}, counts: map[string]int{}}
+	r := &reader{o: o, draft: hl7v2.NewDraft(), used: map[string][]string{}, places: map[uintptr]int{}, counts: map[string]int{}}
 	for _, e := range objects(b, "entry[]") {
 		if resource, ok := e["resource"].(object); ok {
+			r.places[reflect.ValueOf(resource).Pointer()] = len(r.entries)
 			r.entries = append(r.entries, bundled{text(e, "fullUrl"), resource})
 		}
 	}
@@ -114,6 +116,7 @@ type reader struct {
 	o        Options
 	ev       *event
 	entries  []bundled
+	places   map[uintptr]int // of the resources among the entries
 	focus    []object
 	draft    *hl7v2.Draft
 	written  *Written
@@ -206,6 +209,11 @@ func (r *reader) find(x any) object {
 	target := text(asObject(x), "reference")
 	if target == "" {
 		return nil
+	}
+	for _, e := range r.entries {
+		if e.fullURL == target {
+			return e.resource
+		}
 	}
 	for _, e := range r.entries {
 		local := e.typ() + "/" + text(e.resource, "id")
@@ -475,10 +483,8 @@ func (r *reader) useAt(o object, at string, says []string) {
 
 // key tells the resources of the Bundle apart.
 func (r *reader) key(o object) string {
-	for i, e := range r.entries {
-		if sameObject(e.resource, o) {
-			return itoa(i) + ":"
-		}
+	if i, ok := r.places[reflect.ValueOf(o).Pointer()]; ok {
+		return itoa(i) + ":"
 	}
 	return ":"
 }

@@ -58,7 +58,7 @@ func ToFHIR(m *hl7v2.Message, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{o: o, m: m, used: map[hl7v2.Path]bool{}, occurrences: map[string]int{}, numbered: map[hl7v2.Segment]int{}, zone: o.Zone}
+	w := &writer{o: o, m: m, used: map[hl7v2.Path]bool{}, occurrences: map[string]int{}, numbered: map[hl7v2.Segment]int{}, ofType: map[string][]int{}, zone: o.Zone}
 	w.result = &Result{Code: ev.code, DataModel: ev.dataModel, EventType: ev.eventType, Header: h, Warnings: slices.Clone(m.Warnings)}
 	if w.zone == nil {
 		w.zone = time.UTC
@@ -115,6 +115,7 @@ type writer struct {
 	occurrences map[string]int
 	numbers     []int // of the message's segments, among those of their name
 	numbered    map[hl7v2.Segment]int
+	ofType      map[string][]int // entries by their type
 
 	segment hl7v2.Segment // being read
 	at      hl7v2.Path    // in it
@@ -403,7 +404,9 @@ func (w *writer) usedBelow(p hl7v2.Path) bool {
 // add appends an entry.
 func (w *writer) add(o object, parent int, key string) int {
 	n := len(w.result.Entries)
-	id := uuid.NewSHA1(namespace, []byte(w.ev.code+"/"+text(o, "resourceType")+"/"+itoa(n)))
+	typ := text(o, "resourceType")
+	w.ofType[typ] = append(w.ofType[typ], n)
+	id := uuid.NewSHA1(namespace, []byte(w.ev.code+"/"+typ+"/"+itoa(n)))
 	w.result.Entries = append(w.result.Entries, Entry{FullURL: "urn:uuid:" + id.String(), Resource: o, Parent: parent, Key: key})
 	return n
 }
@@ -415,9 +418,10 @@ func (w *writer) reference(i int) object { return object{"reference": w.result.E
 
 // latest is the last entry of a type before another, or -1.
 func (w *writer) latest(typ string, before int) int {
-	for i := before - 1; i >= 0; i-- {
-		if text(w.result.Entries[i].Resource, "resourceType") == typ {
-			return i
+	of := w.ofType[typ]
+	for i := len(of) - 1; i >= 0; i-- {
+		if of[i] < before {
+			return of[i]
 		}
 	}
 	return -1
