@@ -138,13 +138,20 @@ func (i *identification) stored(d store.Document) error {
 	}
 	r := &record{ref: d.Ref, current: d}
 	list, _ := doc.Root().Member("identifier")
-	for n := range list.Elements() {
+	note := func(n rawjson.Node) {
 		system, _ := n.Member("system")
 		value, _ := n.Member("value")
 		key := identifierKey{d.Ref.Type, mapping.Identifier{System: system.String(), Value: value.String()}}
 		if owners, ok := i.byIdentifier[key]; ok && !slices.Contains(owners, r) {
 			i.byIdentifier[key] = append(owners, r)
 		}
+	}
+	if list.Kind() == rawjson.KindObject { // a Composition has one
+		note(list)
+		return nil
+	}
+	for n := range list.Elements() {
+		note(n)
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func merge(d *conformance.Definitions, known, said []byte, ref store.Ref) ([]byt
 			}
 		case now.assumed() && !was.assumed():
 			out.add(m.RawName(), m.Raw())
-		case m.NameIs("identifier"):
+		case m.NameIs("identifier") && m.Kind() == rawjson.KindArray:
 			out.add(m.RawName(), union(m, now.value, sameIdentifier))
 		case m.NameIs("extension"):
 			out.add(m.RawName(), union(m, now.value, sameExtension))

@@ -39,6 +39,13 @@ func (x *Exchange) answerQuery(ctx context.Context, t store.Tenant, src Source, 
 		}
 		return redox.Marshal(answer)
 	}
+	if ask, ok := m.Summary(o); ok {
+		answer, err := x.summary(ctx, t, o, m, ask)
+		if err != nil {
+			return nil, err
+		}
+		return redox.Marshal(answer)
+	}
 	q, ok := queries[m.Pair()]
 	if !ok {
 		return nil, failure(http.StatusBadRequest, moduleDataModels, "Query not answered here - "+m.Pair())
@@ -62,6 +69,14 @@ func (x *Exchange) searched(ctx context.Context, t store.Tenant, o redox.Options
 	if err != nil {
 		return nil, err
 	}
+	if m.Pair() == "ClinicalSummary:DocumentGet" && len(found) != 1 {
+		return nil, failure(http.StatusBadRequest, moduleDataModels, fmt.Sprintf("Document.ID names %d documents.", len(found)))
+	}
+	return answered(m, said, o)
+}
+
+// answered says what was found in the data model, as the answer to a query.
+func answered(m *redox.Message, said *mapping.Message, o redox.Options) (*redox.Message, error) {
 	said.DataModel, said.EventType = m.DataModel, m.ResponseEvent()
 	answer, err := redox.FromFHIR(said, o)
 	if err != nil {

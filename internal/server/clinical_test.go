@@ -62,6 +62,57 @@ var clinicalCases = []struct {
 		answer: []string{`"EventType":"QueryResponse"`, `"ID":"LV-ORD-8802"`, `"Comments":"Call with critical values."`, `"Source":"Blood"`,
 			`"Abbreviation":"FST"`, `"GroupNumber":"G-8810"`, `"OrderingFacility":{`},
 	},
+	{
+		name: "ClinicalSummary", send: []string{"ClinicalSummary.PatientPush"},
+		found: map[string]int{
+			"AllergyIntolerance?code=http://www.nlm.nih.gov/research/umls/rxnorm|7980&clinical-status=active&criticality=high": 1,
+			"Condition?category=problem-list-item&clinical-status=active&code=M23.221":                                         1,
+			"Condition?category=problem-list-item&clinical-status=resolved&abatement-date=2019-12-01":                          1,
+			"Condition?category=health-concern":                                                            1,
+			"MedicationRequest?code=197805&status=active&intent=order":                                     1,
+			"MedicationRequest?intent=plan":                                                                1,
+			"Immunization?vaccine-code=http://hl7.org/fhir/sid/cvx|150&date=2025-10-14&lot-number=OV-2231": 1,
+			"Procedure?code=174187004&date=2026-02-20":                                                     1,
+			"Observation?category=vital-signs&code=29463-7&value-quantity=64.5":                            1,
+			"Observation?category=social-history&code=72166-2":                                             1,
+			"Observation?category=laboratory&value-quantity=gt100":                                         1,
+			"DiagnosticReport?result.code=2345-7":                                                          1,
+			"FamilyMemberHistory?relationship=MTH":                                                         1,
+			"Goal?description=165245003&target-date=2026-06-01":                                            1,
+			"CareTeam?participant:Practitioner.family=Achterberg":                                          1,
+			"Consent?category=304251008":                                                                   1,
+			"Device?manufacturer=Opal":                                                                     1,
+			"ServiceRequest?patient.identifier=LV-0048213":                                                 3,
+			"DocumentReference?type=11506-3&category=clinical-note":                                        1,
+			"Composition?identifier=LV-DOC-2026-77&type=34133-9&date=2026-03-09":                           1,
+			"Encounter?identifier=LV-ENC-55107":                                                            1,
+			"Coverage?patient.identifier=LV-0048213":                                                       1,
+			"Appointment?status=proposed":                                                                  1,
+		},
+		query: `{"Meta":{"DataModel":"ClinicalSummary","EventType":"PatientQuery"},"Patient":` + ottilie + `}`,
+		answer: []string{`"EventType":"PatientQueryResponse"`, `"Name":"Penicillin G"`, `"Problems":[`, `"ResolvedProblems":[`, `"VitalSigns":[`,
+			`"TobaccoUse":[`, `"Name":"Ibuprofen 400 MG Oral Tablet"`, `"Goals":[`, `"CareTeams":[`, `"AgeAtOnset":"52"`, `"Results":[`, `"Value":"118"`,
+			`"LotNumber":"OV-2231"`, `"Insurances":[`, `"Encounters":[`, `"MedicalEquipment":[`, `"Instructions":[`, `"AdvanceDirectives":[`,
+			`"HealthConcerns":[`, `"Supplies":[`, `"Orders":[`, `"Services":[`, `"LastName":"Quennell"`},
+	},
+	{
+		name: "ClinicalSummary of a visit", send: []string{"ClinicalSummary.VisitPush"},
+		found: map[string]int{
+			"Composition?type=18842-5&encounter.identifier=LV-ENC-55107":                   1,
+			"MedicationAdministration?code=161&status=completed&effective-time=2026-03-09": 1,
+			"Condition?category=encounter-diagnosis":                                       4,
+		},
+		query: `{"Meta":{"DataModel":"ClinicalSummary","EventType":"VisitQuery"},"Patient":` + ottilie + `,"Visit":{"VisitNumber":"LV-ENC-55107"}}`,
+		answer: []string{`"EventType":"VisitQueryResponse"`, `"ChiefComplaintText":"Knee pain."`, `"DischargeMedications":[`, `"AdmissionDiagnosis":[`,
+			`"ID":"LV-DOC-2026-78"`, `"Discharged to home"`},
+	},
+	{
+		name: "documents of summaries", send: []string{"ClinicalSummary.PatientPush"},
+		found: map[string]int{"DocumentReference?patient.identifier=LV-0048213&date=ge2026-03-09": 1},
+		query: `{"Meta":{"DataModel":"ClinicalSummary","EventType":"DocumentQuery"},"Patient":` + ottilie + `,
+			"Document":{"StartDate":"2026-03-01T00:00:00Z","Types":[{"Code":"11506-3","CodeSystem":"2.16.840.1.113883.6.1"}]}}`,
+		answer: []string{`"EventType":"DocumentQueryResponse"`, `"Documents":[`, `"FileType":"text/plain"`},
+	},
 }
 
 func TestClinicalMessages(t *testing.T) {
@@ -136,4 +187,16 @@ func TestBadClinicalQueries(t *testing.T) {
 	} {
 		r.want(r.send("POST", "/query", query), http.StatusBadRequest, want)
 	}
+}
+
+// A document that a query lists is had by the ID that the answer says.
+func TestListedDocumentIsHad(t *testing.T) {
+	r := start(t, server.Config{Data: t.TempDir(), Sandbox: true})
+	r.want(r.send("POST", "/endpoint", string(shipped(t, "ClinicalSummary", "PatientPush"))), http.StatusOK)
+	list := decoded(t, r.want(r.send("POST", "/query", `{"Meta":{"DataModel":"ClinicalSummary","EventType":"DocumentQuery"},"Patient":`+ottilie+`}`), http.StatusOK))
+	id := text(at(list, "Documents", 0, "ID"))
+	get := `{"Meta":{"DataModel":"Clinical Summary","EventType":"DocumentGet"},"Document":{"ID":"` + id + `"}}`
+	r.want(r.send("POST", "/query", get), http.StatusOK, `"FileType":"text/plain"`, `"Data":"SGVhbGluZyB3ZWxsLiBST00gMC0xMjDCsC4="`, id)
+	none := strings.Replace(get, id, "nothing", 1)
+	r.want(r.send("POST", "/query", none), http.StatusBadRequest, "Document.ID names 0 documents.")
 }

@@ -2,6 +2,7 @@ package redox
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -335,32 +336,22 @@ func simple(q *dtpb.Quantity) *dtpb.SimpleQuantity {
 var amount = codec{
 	write: func(_ *writer, f fields, put func(any)) {
 		at := reflect.ValueOf(f[0]).Elem()
-		object := at.Elem()
-		value, units := object.Field(1), object.Field(2)
+		value, units := amountIn(at.Elem())
 		q := quantity(value.String(), units.String())
 		if q == nil || q.Comparator != nil {
 			return
 		}
 		// What else the object has stays in it.
-		copied := reflect.New(object.Type())
-		copied.Elem().Set(object)
-		copied.Elem().Field(1).SetString("")
-		copied.Elem().Field(2).SetString("")
-		at.Set(copied)
-		put(filler(func(m proto.Message) {
-			switch m := m.(type) {
-			case *dtpb.Quantity:
-				proto.Merge(m, q)
-			case *dtpb.SimpleQuantity:
-				proto.Merge(m, simple(q))
-			}
-		}))
+		left := reflect.New(at.Type().Elem())
+		left.Elem().Set(at.Elem())
+		value, units = amountIn(left.Elem())
+		value.SetString("")
+		units.SetString("")
+		at.Set(left)
+		put(quantityFiller(q))
 	},
 	read: func(_ *reader, f fields, v any) {
-		q, ok := v.(*dtpb.Quantity)
-		if s, is := v.(*dtpb.SimpleQuantity); is {
-			q, ok = &dtpb.Quantity{Value: s.Value, Unit: s.Unit, Code: s.Code}, true
-		}
+		number, unit, ok := quantityIn(v)
 		if !ok {
 			return
 		}
@@ -368,10 +359,135 @@ var amount = codec{
 		if at.IsNil() {
 			at.Set(reflect.New(at.Type().Elem()))
 		}
-		value, units := readQuantity(q)
-		if o := at.Elem(); o.Field(1).Len() == 0 && o.Field(2).Len() == 0 {
-			o.Field(1).SetString(value)
-			o.Field(2).SetString(units)
+		if value, units := amountIn(at.Elem()); value.Len() == 0 && units.Len() == 0 {
+			value.SetString(number)
+			units.SetString(unit)
+		}
+	},
+}
+
+// amountIn are the members of an object that say how much.
+func amountIn(object reflect.Value) (value, units reflect.Value) {
+	index := members(object.Type())
+	if i, ok := index["Amount"]; ok {
+		return object.Field(i), object.Field(index["Units"])
+	}
+	return object.Field(index["Quantity"]), object.Field(index["Units"])
+}
+
+// quantified is a number and its units in two members.
+var quantified = codec{
+	write: func(_ *writer, f fields, put func(any)) {
+		if q := quantity(*f.text(0), *f.text(1)); q != nil && q.Comparator == nil {
+			*f.text(0), *f.text(1) = "", ""
+			put(quantityFiller(q))
+		}
+	},
+	read: func(_ *reader, f fields, v any) {
+		if number, unit, ok := quantityIn(v); ok && *f.text(0) == "" {
+			*f.text(0) = number
+			give(f.text(1), unit)
+		}
+	},
+}
+
+func quantityFiller(q *dtpb.Quantity) filler {
+	return func(m proto.Message) {
+		switch m := m.(type) {
+		case *dtpb.Quantity:
+			proto.Merge(m, q)
+		case *dtpb.SimpleQuantity:
+			proto.Merge(m, simple(q))
+		}
+	}
+}
+
+func quantityIn(v any) (value, units string, ok bool) {
+	switch q := v.(type) {
+	case *dtpb.Quantity:
+		value, units = readQuantity(q)
+		return value, units, true
+	case *dtpb.SimpleQuantity:
+		value, units = readQuantity(&dtpb.Quantity{Value: q.Value, Unit: q.Unit, Code: q.Code})
+		return value, units, true
+	}
+	return "", "", false
+}
+
+// inside is an object that is a backbone element of the resource.
+func inside(t *table) codec {
+	return codec{
+		write: func(w *writer, f fields, put func(any)) {
+			at := reflect.ValueOf(f[0]).Elem()
+			if isEmpty(at.Interface()) {
+				return
+			}
+			object := reflect.New(at.Type().Elem())
+			object.Elem().Set(at.Elem())
+			at.SetZero()
+			put(filler(func(m proto.Message) { w.fill(t, object.Interface(), m) }))
+		},
+		read: func(r *reader, f fields, v any) {
+			at := reflect.ValueOf(f[0]).Elem()
+			if !at.IsNil() {
+				return
+			}
+			object := reflect.New(at.Type().Elem())
+			r.read(t, v.(proto.Message), object.Interface())
+			if !isEmpty(object.Interface()) {
+				at.Set(object)
+			}
+		},
+	}
+}
+
+// each is a list of objects that are backbone elements of the resource.
+func each(t *table) codec {
+	return codec{
+		write: func(w *writer, f fields, put func(any)) {
+			list := reflect.ValueOf(f[0]).Elem()
+			items := reflect.ValueOf(list.Interface())
+			list.SetZero()
+			for i := range items.Len() {
+				if emptyValue(items.Index(i)) {
+					continue
+				}
+				object := reflect.New(items.Type().Elem())
+				object.Elem().Set(items.Index(i))
+				put(filler(func(m proto.Message) { w.fill(t, object.Interface(), m) }))
+			}
+		},
+		read: func(r *reader, f fields, v any) {
+			list := reflect.ValueOf(f[0]).Elem()
+			object := reflect.New(list.Type().Elem())
+			r.read(t, v.(proto.Message), object.Interface())
+			list.Set(reflect.Append(list, object.Elem()))
+		},
+	}
+}
+
+// wholeNumber is a number of things: a JSON number without a fraction.
+var wholeNumber = codec{
+	write: func(_ *writer, f fields, put func(any)) {
+		n := f[0].(*Number)
+		i, err := strconv.ParseUint(string(*n), 10, 31)
+		if err != nil || strconv.FormatUint(i, 10) != string(*n) {
+			return
+		}
+		*n = ""
+		put(filler(func(m proto.Message) {
+			switch m := m.(type) {
+			case *dtpb.UnsignedInt:
+				m.Value = uint32(i)
+			case *dtpb.PositiveInt:
+				m.Value = uint32(i)
+			}
+		}))
+	},
+	read: func(_ *reader, f fields, v any) {
+		n := f[0].(*Number)
+		if u, ok := v.(interface{ GetValue() uint32 }); ok && *n == "" {
+			*n = Number(strconv.FormatUint(uint64(u.GetValue()), 10))
 		}
 	},
 }
@@ -383,12 +499,22 @@ func (w *writer) record(t *table, object any, resource proto.Message, e mapping.
 	defer func(at int) { w.at = at }(w.at)
 	w.at = i
 	w.fill(t, object, resource)
-	if id, ok := resource.(interface{ GetIdentifier() []*dtpb.Identifier }); ok && e.Key != "" {
-		if ids := known(id.GetIdentifier()).Identifiers; len(ids) > 0 && t.identified {
+	if t.identified && e.Key != "" {
+		if ids := known(identifiersOf(resource)).Identifiers; len(ids) > 0 {
 			w.m.Entries[i].Identifiers, w.m.Entries[i].Parent, w.m.Entries[i].Key = ids, mapping.NoParent, ""
 		}
 	}
 	return i
+}
+
+func identifiersOf(resource proto.Message) []*dtpb.Identifier {
+	switch m := resource.(type) {
+	case interface{ GetIdentifier() []*dtpb.Identifier }:
+		return m.GetIdentifier()
+	case interface{ GetIdentifier() *dtpb.Identifier }:
+		return []*dtpb.Identifier{m.GetIdentifier()}
+	}
+	return nil
 }
 
 // subject refers to the patient of what is being written.

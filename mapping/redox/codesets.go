@@ -38,6 +38,7 @@ var codesets = words{
 	{"2.16.840.1.113883.6.59", "http://hl7.org/fhir/sid/cvx"},
 	{"MVX", "http://hl7.org/fhir/sid/mvx"},
 	{"2.16.840.1.113883.12.227", "http://hl7.org/fhir/sid/mvx"},
+	{"CDC Race and Ethnicity", cdcRace},
 	{"CDC Race & Ethnicity", cdcRace},
 	{"NPI", npiSystem},
 	{"2.16.840.1.113883.4.6", npiSystem},
@@ -109,6 +110,29 @@ func (o Options) codeset(system string) string {
 		}
 	}
 	return system
+}
+
+// codeSystem is the OID and the name of a FHIR system, for CodeSystem and
+// CodeSystemName.
+func (o Options) codeSystem(system string) (oid, name string) {
+	if system == o.system("") {
+		return "", ""
+	}
+	for _, c := range codesets {
+		if c.code == system {
+			if isOID(c.word) {
+				give(&oid, c.word)
+			} else {
+				give(&name, c.word)
+			}
+		}
+	}
+	if known, ok := strings.CutPrefix(system, "urn:oid:"); ok {
+		give(&oid, known)
+	} else if oid == "" && name == "" {
+		return system, ""
+	}
+	return oid, name
 }
 
 // identifierKinds are the identifier systems that everybody shares.

@@ -1,6 +1,7 @@
 package redox
 
 import (
+	"reflect"
 	"strings"
 
 	"github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
@@ -377,6 +378,9 @@ func (w *writer) concept(in *Code) *dtpb.CodeableConcept {
 	if in == nil {
 		return nil
 	}
+	if w.m.DataModel == clinicalSummary {
+		return w.objectConcept(reflect.ValueOf(in))
+	}
 	left := *in
 	words := &left.Name
 	if left.Description != "" && left.Name == "" {
@@ -400,6 +404,13 @@ func (r *reader) concept(c *dtpb.CodeableConcept, described bool) *Code {
 		return nil
 	}
 	out := &Code{}
+	if r.m.DataModel == clinicalSummary {
+		r.objectOf(c, reflect.ValueOf(out))
+		if isEmpty(out) {
+			return nil
+		}
+		return out
+	}
 	r.restore("Code", c.Extension, out)
 	words := &out.Name
 	if described {

@@ -14,10 +14,11 @@ type translation struct {
 // translationsOf are the translations by data model and event type. Queries
 // have none: package exchange answers them by a search.
 var translationsOf = map[string]map[string]translation{
-	"Scheduling":   schedulingTranslations,
-	"PatientAdmin": patientAdminTranslations,
-	"Results":      resultsTranslations,
-	"Order":        orderTranslations,
+	"Scheduling":    schedulingTranslations,
+	"PatientAdmin":  patientAdminTranslations,
+	"Results":       resultsTranslations,
+	"Order":         orderTranslations,
+	clinicalSummary: clinicalSummaryTranslations,
 }
 
 // ToFHIR says the message in FHIR. A message whose event has no translation

@@ -2,6 +2,7 @@ package redox
 
 import (
 	"encoding/base64"
+	"reflect"
 	"strings"
 
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
@@ -139,14 +140,30 @@ func (w *writer) document(value, fileType *string) *dtpb.Attachment {
 	return a
 }
 
-func readDocument(a *dtpb.Attachment, value, fileType *string) {
+// mediaType is the media type of an attachment; what nobody said is bytes.
+func (w *writer) mediaType(mime string) *dtpb.Attachment_ContentTypeCode {
+	if mime == "" {
+		return &dtpb.Attachment_ContentTypeCode{Value: "application/octet-stream", Extension: w.assumed()}
+	}
+	return &dtpb.Attachment_ContentTypeCode{Value: mime}
+}
+
+func (r *reader) mediaType(a *dtpb.Attachment) string {
+	if r.assumed(a.GetContentType().GetExtension()) {
+		return ""
+	}
+	mime, _, _ := strings.Cut(a.GetContentType().GetValue(), ";")
+	return mime
+}
+
+func (r *reader) readDocument(a *dtpb.Attachment, value, fileType *string) {
 	switch {
 	case a.GetUrl() != nil:
 		give(value, a.GetUrl().GetValue())
 	case a.GetData() != nil:
 		give(value, base64.StdEncoding.EncodeToString(a.GetData().GetValue()))
 	}
-	mime, _, _ := strings.Cut(a.GetContentType().GetValue(), ";")
+	mime := r.mediaType(a)
 	mediaTypes.give(fileType, mime)
 	give(fileType, mime)
 }
@@ -173,43 +190,55 @@ var mediaTypes = words{
 // Observation.referenceRange.
 var normalRange = codec{
 	write: func(w *writer, f fields, put func(any)) {
-		p := f[0].(**ReferenceRange)
-		if *p == nil || isEmpty(*p) {
+		at := reflect.ValueOf(f[0]).Elem()
+		if isEmpty(at.Interface()) {
 			return
 		}
-		left := **p
-		units := *f.text(1)
+		left := reflect.New(at.Type().Elem())
+		left.Elem().Set(at.Elem())
+		low, high, text := rangeOf(left.Elem())
 		out := &observationpb.Observation_ReferenceRange{}
-		if q := simple(quantity(string(left.Low), units)); q != nil {
-			out.Low, left.Low = q, ""
+		if q := simple(quantity(low.String(), *f.text(1))); q != nil {
+			out.Low = q
+			low.SetString("")
 		}
-		if q := simple(quantity(string(left.High), units)); q != nil {
-			out.High, left.High = q, ""
+		if q := simple(quantity(high.String(), *f.text(1))); q != nil {
+			out.High = q
+			high.SetString("")
 		}
-		out.Text = str(take(&left.Text))
+		out.Text = str(text.String())
+		text.SetString("")
 		if out.Low == nil && out.High == nil && out.Text == nil { // obs-3: it must say one of them
 			return
 		}
-		out.Extension = w.rest("ReferenceRange", &left)
-		*p = nil
+		out.Extension = w.rest("ReferenceRange", left.Interface())
+		at.SetZero()
 		put(out)
 	},
 	read: func(r *reader, f fields, v any) {
-		p, in := f[0].(**ReferenceRange), v.(*observationpb.Observation_ReferenceRange)
-		if *p != nil {
+		at, in := reflect.ValueOf(f[0]).Elem(), v.(*observationpb.Observation_ReferenceRange)
+		if !at.IsNil() {
 			return
 		}
-		out := &ReferenceRange{}
-		r.restore("ReferenceRange", in.Extension, out)
+		out := reflect.New(at.Type().Elem())
+		r.restore("ReferenceRange", in.Extension, out.Interface())
+		low, high, text := rangeOf(out.Elem())
 		if in.Low != nil {
-			out.Low = Number(in.GetLow().GetValue().GetValue())
+			low.SetString(in.GetLow().GetValue().GetValue())
 		}
 		if in.High != nil {
-			out.High = Number(in.GetHigh().GetValue().GetValue())
+			high.SetString(in.GetHigh().GetValue().GetValue())
 		}
-		give(&out.Text, in.GetText().GetValue())
-		*p = out
+		if in.Text != nil {
+			text.SetString(in.GetText().GetValue())
+		}
+		at.Set(out)
 	},
+}
+
+func rangeOf(object reflect.Value) (low, high, text reflect.Value) {
+	index := members(object.Type())
+	return object.Field(index["Low"]), object.Field(index["High"]), object.Field(index["Text"])
 }
 
 // Redox: AbnormalFlag; FHIR: v3-ObservationInterpretation.
@@ -222,3 +251,9 @@ var interpretationNames = words{
 }
 
 var interpretation = wordsIn(v3+"ObservationInterpretation", abnormalFlags, interpretationNames)
+
+// isMediaType recognises text/plain.
+func isMediaType(s string) bool {
+	kind, sub, ok := strings.Cut(s, "/")
+	return ok && kind != "" && sub != "" && isCodeValue(s) && !strings.ContainsAny(s, " ;")
+}

@@ -21,6 +21,9 @@ type Parameter struct{ Name, Value string }
 var searches = map[string]func(q *query, body Body) Search{
 	"Results:Query": resultsQuery,
 	"Order:Query":   ordersQuery,
+
+	"ClinicalSummary:DocumentQuery": documentsQuery,
+	"ClinicalSummary:DocumentGet":   documentGet,
 }
 
 // Search says a query in FHIR; ok is false for a message that is none, or is
@@ -211,4 +214,77 @@ func ordersQuery(q *query, body Body) Search {
 	q.period("authored", "", ask.StartDateTime, ask.EndDateTime)
 	q.add("identifier", strings.Join(q.numbers(placerNumber, ask.OrderIDs), ","))
 	return Search{Type: "ServiceRequest", Sort: "authored"}
+}
+
+func documentsQuery(q *query, body Body) Search {
+	ask := body.(*ClinicalSummary)
+	if ask.Patient != nil {
+		q.patients("patient.identifier", *ask.Patient)
+	}
+	if d := ask.Document; d != nil {
+		q.codes("type", d.Types)
+		q.add("identifier", strings.Join(q.numbers(documentNumber, []string{d.ID}), ","))
+		q.period("date", "Document.", d.StartDate, d.EndDate)
+	}
+	if v := ask.Visit; v != nil {
+		q.any("encounter.identifier", []string{v.VisitNumber, v.ID})
+		q.period("encounter.date", "Visit.", v.StartDateTime, v.EndDateTime)
+	}
+	return Search{Type: "DocumentReference"}
+}
+
+func documentGet(q *query, body Body) Search {
+	if d := body.(*ClinicalSummary).Document; d != nil {
+		if id, ok := strings.CutPrefix(d.ID, "DocumentReference/"); ok {
+			q.add("_id", Escape(id))
+		} else {
+			q.any("identifier", []string{d.ID})
+		}
+	}
+	return Search{Type: "DocumentReference"}
+}
+
+// Summary is a query for a clinical summary, which is answered by all that
+// there is of a patient, or by a document about a visit.
+type Summary struct {
+	// Patient finds the patient. Documents, which may have no conditions, finds
+	// those about the visit; the latest one answers.
+	Patient, Documents Search
+	// Types are what a summary is made of; each has the search parameter
+	// patient.
+	Types []string
+}
+
+// Summary says a query for a summary in FHIR; ok is false for other messages.
+func (m *Message) Summary(o Options) (s Summary, ok bool) {
+	ask, is := m.Body.(*ClinicalSummary)
+	if !is || m.EventType != "PatientQuery" && m.EventType != "VisitQuery" {
+		return Summary{}, false
+	}
+	q := &query{o: o, m: m}
+	if p := ask.Patient; p != nil {
+		q.add("identifier", strings.Join(q.identifiers(p.Identifiers), ","))
+	}
+	s = Summary{Patient: Search{Type: "Patient", Any: q.alternatives()}, Types: summaryTypes()}
+	if v := ask.Visit; v != nil && m.EventType == "VisitQuery" {
+		d := &query{o: o, m: m}
+		d.any("encounter.identifier", []string{v.VisitNumber, v.ID})
+		if len(d.parameters) > 0 {
+			d.patients("patient.identifier", *ask.Patient)
+			s.Documents = Search{Type: "Composition", Sort: "-date", Any: d.alternatives()}
+		}
+	}
+	return s, true
+}
+
+// summaryTypes are the resource types of all sections.
+func summaryTypes() (types []string) {
+	for _, s := range sections {
+		for i := range s.parts {
+			if t := string(s.parts[i].descriptor().Name()); !slices.Contains(types, t) {
+				types = append(types, t)
+			}
+		}
+	}
+	return types
 }

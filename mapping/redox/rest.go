@@ -75,7 +75,7 @@ func (w *writer) rest(object string, left any) []*dtpb.Extension {
 var principal = map[string]bool{
 	"Scheduling": true, "PatientAdmin": true, "Patient": true, "Visit": true, "Slot": true, "Provider": true,
 	"Location": true, "Address": true, "Identifier": true, "Contact": true, "Insurance": true, "Company": true,
-	"Results": true, "OrderMessage": true, "Order": true, "Result": true, "Specimen": true, "ClinicalInfo": true, "ReferenceRange": true,
+	"Results": true, "OrderMessage": true, "Order": true, "Result": true, "Specimen": true, "ClinicalInfo": true, "ReferenceRange": true, "Comment": true, "AltCode": true,
 	"Guarantor": true, "Diagnosis": true, "PatientAllergy": true, "Equipment": true, "Code": true,
 }
 

@@ -164,7 +164,7 @@ var results = codec{
 		o := Result{}
 		r.read(resultTable, in, &o)
 		if o.ValueType == valueDocument && o.Value == "" && len(r.attached) > 0 {
-			readDocument(r.attached[0], &o.Value, &o.FileType)
+			r.readDocument(r.attached[0], &o.Value, &o.FileType)
 			r.attached = r.attached[1:]
 		}
 		list := f[0].(*[]Result)

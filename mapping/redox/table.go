@@ -28,7 +28,8 @@ type table struct {
 
 // line is one line of a table.
 type line struct {
-	// members of the object, with blanks between: "Code Codeset Description".
+	// members of the object, with blanks between: "Code Codeset Description";
+	// those of an object inside it with dots: "Product.LotNumber".
 	members string
 	// element of the resource by its name in JSON, below it with dots:
 	// "code", "collection.collectedDateTime", "content.attachment". Of a list
@@ -60,7 +61,7 @@ type assumedValue struct{ value any }
 type filler func(m proto.Message)
 
 type compiledLine struct {
-	members []int
+	members [][]int
 	path    []hop
 	leaf    hop
 	codec
@@ -97,11 +98,7 @@ func (t *table) byIdentifier() *table {
 func compile(object reflect.Type, message protoreflect.MessageDescriptor, l line) compiledLine {
 	c := compiledLine{codec: l.codec}
 	for _, name := range strings.Fields(l.members) {
-		i, ok := members(object)[name]
-		if !ok {
-			panic(fmt.Sprintf("redox: %s has no member %s", object, name))
-		}
-		c.members = append(c.members, i)
+		c.members = append(c.members, memberPath(object, name))
 	}
 	parts := strings.Split(l.element, ".")
 	for i, name := range parts {
@@ -236,7 +233,11 @@ func (h hop) build(w *writer, m protoreflect.Message, v any) protoreflect.Messag
 	case proto.Message:
 		value = v.ProtoReflect()
 	case filler:
-		value = fresh()
+		if h.field.IsList() {
+			value = fresh()
+		} else { // several lines may fill one element
+			value = h.into(m)
+		}
 		v(value.Interface())
 	case moment:
 		if h.message().Name() == "Instant" {
@@ -258,6 +259,9 @@ func (h hop) build(w *writer, m protoreflect.Message, v any) protoreflect.Messag
 		value = fresh()
 		value.Set(h.value, protoreflect.ValueOfBool(v))
 	case assumedValue:
+		if shared, ok := v.value.(proto.Message); ok {
+			v.value = proto.Clone(shared) // a table's own
+		}
 		value = h.build(w, m, v.value)
 		setExtensions(value, w.assumed())
 	default:
@@ -355,19 +359,67 @@ next:
 	}
 }
 
+// memberPath finds a member by its path.
+func memberPath(object reflect.Type, path string) (indexes []int) {
+	for name := range strings.SplitSeq(path, ".") {
+		if object.Kind() == reflect.Pointer {
+			object = object.Elem()
+		}
+		i, ok := members(object)[name]
+		if !ok {
+			panic(fmt.Sprintf("redox: %s has no member %s", object, name))
+		}
+		indexes = append(indexes, i)
+		object = object.Field(i).Type
+	}
+	return indexes
+}
+
 func (l *compiledLine) empty(v reflect.Value) bool {
-	for _, i := range l.members {
-		if !v.Field(i).IsZero() {
+	for _, path := range l.members {
+		if at := peek(v, path); at.IsValid() && !at.IsZero() {
 			return false
 		}
 	}
 	return true
 }
 
+// peek looks at a member; it is not valid where an object on the way is
+// missing.
+func peek(v reflect.Value, path []int) reflect.Value {
+	for _, i := range path {
+		if v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				return reflect.Value{}
+			}
+			v = v.Elem()
+		}
+		v = v.Field(i)
+	}
+	return v
+}
+
 func (l *compiledLine) fields(v reflect.Value) fields {
 	f := make(fields, len(l.members))
-	for i, m := range l.members {
-		f[i] = v.Field(m).Addr().Interface()
+	for i, path := range l.members {
+		f[i] = reach(v, path).Addr().Interface()
 	}
 	return f
+}
+
+// reach goes to a member to change it. The objects on the way are copied, as
+// they may be somebody else's.
+func reach(v reflect.Value, path []int) reflect.Value {
+	for _, i := range path {
+		if v.Kind() == reflect.Pointer {
+			object := reflect.New(v.Type().Elem())
+			if !v.IsNil() {
+				object.Elem().Set(v.Elem())
+			}
+			v.Set(object)
+			v = object.Elem()
+		}
+		v = v.Field(i)
+	}
+	return v
 }
