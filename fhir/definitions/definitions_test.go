@@ -10,6 +10,7 @@ import (
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
+	"github.com/fhirfacade/fhirfacade/fhir/guide"
 	"github.com/fhirfacade/fhirfacade/fhir/validate"
 	"github.com/fhirfacade/fhirfacade/internal/sharedtest"
 )
@@ -21,7 +22,7 @@ func set() *Set {
 		operations = append(operations, Operation{Code: o.Code, URL: o.URL})
 	}
 	own := Operation{Code: "explain", URL: "http://localhost/OperationDefinition/explain", Types: []string{"Patient"}, Type: true}
-	return New(d).With(append(operations, own))
+	return New(d, nil).With(append(operations, own))
 }
 
 // hl7 are the definitions of HL7's files, by URL.
@@ -149,6 +150,32 @@ func TestStructureDefinitionsAreHL7s(t *testing.T) {
 	}
 	if checked < 4500 {
 		t.Errorf("only %d elements", checked)
+	}
+}
+
+func TestProfilesOfGuidesAreReadable(t *testing.T) {
+	var profiles []Profile
+	for _, p := range guide.Builtin().Definitions() {
+		profiles = append(profiles, Profile{URL: p.URL, Version: p.Version, Body: p.Body})
+	}
+	whole := `{"resourceType":"StructureDefinition","id":"own","url":"http://example.org/own","name":"Own","status":"draft","fhirVersion":"4.0.1",
+		"kind":"resource","abstract":false,"type":"Patient","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient","derivation":"constraint",
+		"differential":{"element":[{"id":"Patient","path":"Patient"}]}}`
+	s := New(conformance.R4(), append(profiles, Profile{URL: "http://example.org/own", Body: []byte(whole)}))
+	for _, p := range profiles {
+		got := made(t, s, StructureDefinition, p.URL)
+		if got["url"] != p.URL || got["version"] != p.Version || got["derivation"] != "constraint" || len(elements(got)) == 0 && p.URL != structures+"picoelement" {
+			t.Errorf("%s: %.300v", p.URL, got)
+		}
+	}
+	if len(profiles) < 90 {
+		t.Errorf("only %d profiles", len(profiles))
+	}
+	if got := made(t, s, StructureDefinition, "http://example.org/own"); got["name"] != "Own" {
+		t.Errorf("a whole resource is not left as it is: %v", got)
+	}
+	if _, ok := s.ByURL(StructureDefinition, "http://hl7.org/fhir/StructureDefinition/us-core-patient"); ok {
+		t.Error("a profile is found by another URL that ends alike")
 	}
 }
 

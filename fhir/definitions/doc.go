@@ -59,11 +59,23 @@ type Set struct {
 	d          *conformance.Definitions
 	parameters map[string]string // the URL of each id
 	operations map[string]Operation
+	profiles   map[string]Profile
+}
+
+// Profile is a StructureDefinition of an implementation guide.
+type Profile struct {
+	URL, Version string
+	// Body is the resource, of which guides that are built in have only the
+	// facts: no id, name, or status.
+	Body []byte
 }
 
 // New makes definitions, without operations.
-func New(d *conformance.Definitions) *Set {
-	s := &Set{d: d, parameters: map[string]string{}}
+func New(d *conformance.Definitions, profiles []Profile) *Set {
+	s := &Set{d: d, parameters: map[string]string{}, profiles: map[string]Profile{}}
+	for _, p := range profiles {
+		s.profiles[ID(p.URL)] = p
+	}
 	for _, typ := range d.ResourceTypes() {
 		for _, sp := range d.SearchParameters(typ) {
 			if sp.Number < conformance.FirstCustomParameterNumber {
@@ -76,7 +88,7 @@ func New(d *conformance.Definitions) *Set {
 
 // With are the definitions of a server that has these operations.
 func (s *Set) With(operations []Operation) *Set {
-	with := &Set{d: s.d, parameters: s.parameters, operations: map[string]Operation{}}
+	with := &Set{d: s.d, parameters: s.parameters, profiles: s.profiles, operations: map[string]Operation{}}
 	for _, o := range operations {
 		with.operations[ID(o.URL)] = o
 	}
@@ -104,6 +116,14 @@ func (s *Set) Find(typ, id string) (Definition, bool) {
 		def.URL, def.Version = o.URL, versionOf(s.d, o.URL)
 		resource = operation(s.d, o, def)
 	case StructureDefinition:
+		if p, ok := s.profiles[id]; ok {
+			def.URL, def.Version = p.URL, p.Version
+			var err error
+			if resource, err = constraint(s.d, p, def); err != nil {
+				return def, false
+			}
+			break
+		}
 		t, ok := s.d.Type(id)
 		if !ok || t.Kind == conformance.KindBackbone {
 			return def, false

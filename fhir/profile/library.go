@@ -109,6 +109,34 @@ func (l *Library) Structures() []string {
 	return slices.Sorted(maps.Keys(l.resources["StructureDefinition"]))
 }
 
+// Definition is a StructureDefinition as it was added.
+type Definition struct {
+	// URL and Version are its canonical URL; Type is what it constrains.
+	URL, Version, Type string
+	// Resource reports whether it constrains a type of resources.
+	Resource bool
+	Body     []byte
+}
+
+// Definitions are the profiles and extensions of the library and of those
+// below it, the newest version of each, sorted by URL.
+func (l *Library) Definitions() []Definition {
+	var all []Definition
+	known := map[string]bool{}
+	for at := l; at != nil; at = at.below {
+		for url, versions := range at.resources["StructureDefinition"] {
+			h := versions[0]
+			if known[url] || text(h.node, "derivation") != "constraint" {
+				continue
+			}
+			known[url] = true
+			all = append(all, Definition{url, h.version, text(h.node, "type"), text(h.node, "kind") == "resource", h.data})
+		}
+	}
+	slices.SortFunc(all, func(a, b Definition) int { return strings.Compare(a.URL, b.URL) })
+	return all
+}
+
 // Structure implements Source.
 func (l *Library) Structure(_ context.Context, canonical string) (*Structure, error) {
 	for at := l; at != nil; at = at.below {

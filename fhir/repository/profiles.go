@@ -198,3 +198,11 @@ func (r *Repository) Profile(ctx context.Context, t store.Tenant, canonical stri
 	}
 	return s.Type, true, nil
 }
+
+// Profiles are the profiles and extensions of the implementation guides.
+func (r *Repository) Profiles() []profile.Definition {
+	if r.o.Guides == nil {
+		return nil
+	}
+	return r.o.Guides.Definitions()
+}

@@ -30,6 +30,7 @@ const documentation = "Searches also take _filter, _has (nested and chained), _l
 
 type capabilityResource struct {
 	Type              string                `json:"type"`
+	SupportedProfile  []string              `json:"supportedProfile,omitempty"`
 	Interaction       []capabilityCode      `json:"interaction"`
 	Versioning        string                `json:"versioning"`
 	ReadHistory       bool                  `json:"readHistory"`
@@ -81,10 +82,16 @@ func (a *API) metadata(r *request) error {
 		return err
 	}
 	reverse := a.reverseIncludes(d)
+	supported := map[string][]string{}
+	for _, p := range a.o.Repository.Profiles() {
+		if p.Resource {
+			supported[p.Type] = append(supported[p.Type], p.URL)
+		}
+	}
 	var resources []capabilityResource
 	for _, typ := range d.ResourceTypes() {
 		res := capabilityResource{
-			Type: typ, Interaction: typeInteractions, Versioning: "versioned-update",
+			Type: typ, SupportedProfile: supported[typ], Interaction: typeInteractions, Versioning: "versioned-update",
 			ReadHistory: true, UpdateCreate: true, ConditionalCreate: true, ConditionalRead: "full-support",
 			ConditionalUpdate: true, ConditionalDelete: "single", ReferencePolicy: []string{"literal", "logical"},
 			SearchRevInclude: reverse[typ], Operation: a.operationsOf(r, typ),
@@ -121,8 +128,8 @@ func (a *API) metadata(r *request) error {
 			"compartment":   compartments(d),
 		}},
 	}
-	if a.o.Bulk != nil {
-		statement["instantiates"] = []string{bulkInstantiates}
+	if is := a.instantiates(supported); len(is) > 0 {
+		statement["instantiates"] = is
 	}
 	var body bytes.Buffer
 	e := json.NewEncoder(&body)
@@ -132,6 +139,26 @@ func (a *API) metadata(r *request) error {
 	}
 	a.write(r, http.StatusOK, bytes.TrimSuffix(body.Bytes(), []byte("\n")))
 	return nil
+}
+
+// usCoreInstantiates is US Core's CapabilityStatement of a server, and
+// usCorePatient one of its profiles, which are there together.
+const (
+	usCoreInstantiates = "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server"
+	usCorePatient      = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"
+)
+
+// instantiates are the CapabilityStatements of guides whose requirements tests
+// hold this server against: internal/uscore and fhir/bulk.
+func (a *API) instantiates(supported map[string][]string) []string {
+	var all []string
+	if slices.Contains(supported["Patient"], usCorePatient) {
+		all = append(all, usCoreInstantiates)
+	}
+	if a.o.Bulk != nil {
+		all = append(all, bulkInstantiates)
+	}
+	return all
 }
 
 func (a *API) operationsOf(r *request, typ string) []capabilityOperation {
@@ -193,7 +220,8 @@ func compartments(d *conformance.Definitions) []string {
 
 // systemOperations are those on the base.
 func (a *API) systemOperations(r *request) []capabilityOperation {
-	all := resourceOperations[:1:1] // $meta
+	all := append(resourceOperations[:1:1], // $meta
+		capabilityOperation{"versions", "http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions"})
 	if a.o.Bulk != nil {
 		all = append(all, capabilityOperation{"export", systemExport}, capabilityOperation{"import", r.base + importDefinition})
 	}

@@ -98,7 +98,13 @@ type API struct {
 // New makes the API.
 func New(o Options) *API {
 	a := &API{o: o}
-	a.definitions = sync.OnceValue(func() *definitions.Set { return definitions.New(o.Repository.Definitions()) })
+	a.definitions = sync.OnceValue(func() *definitions.Set {
+		var profiles []definitions.Profile
+		for _, p := range o.Repository.Profiles() {
+			profiles = append(profiles, definitions.Profile{URL: p.URL, Version: p.Version, Body: p.Body})
+		}
+		return definitions.New(o.Repository.Definitions(), profiles)
+	})
 	inner := gin.New()
 	inner.HandleMethodNotAllowed = true
 	inner.RedirectTrailingSlash = false

@@ -22,6 +22,7 @@ func (a *API) RegisterMetadata(e gin.IRoutes) { a.metadataRoute(e, BasePath) }
 
 func (a *API) metadataRoute(e gin.IRoutes, base string) {
 	a.on(e, base, http.MethodGet, a.metadata, "/metadata")
+	a.on(e, base, http.MethodGet, a.speaks, "/$versions")
 }
 
 func (a *API) on(e gin.IRoutes, base, method string, h handler, paths ...string) {

@@ -65,6 +65,7 @@ type named struct{ Name string }
 
 type claimed struct {
 	Type                            string
+	SupportedProfile                []string
 	Interaction                     []code
 	SearchParam                     []struct{ Name, Type, Definition string }
 	SearchInclude, SearchRevInclude []string
@@ -252,6 +253,13 @@ func (p *conformancePage) resource(res claimed, everywhere common) {
 		if len(byKind[e.kind]) > 0 {
 			p.line("- %s: %s", e.kind, strings.Join(byKind[e.kind], ", "))
 		}
+	}
+	if len(res.SupportedProfile) > 0 {
+		var profiles []string
+		for _, url := range res.SupportedProfile {
+			profiles = append(profiles, url[strings.LastIndexByte(url, '/')+1:])
+		}
+		p.line("- profiles: %s", strings.Join(profiles, ", "))
 	}
 	var own []string
 	for _, op := range res.Operation {

@@ -24,7 +24,7 @@ type statement struct {
 			Interaction                                                     []struct{ Code string }
 			ConditionalCreate, ConditionalUpdate, UpdateCreate, ReadHistory bool
 			ConditionalRead, ConditionalDelete                              string
-			SearchInclude, SearchRevInclude                                 []string
+			SearchInclude, SearchRevInclude, SupportedProfile               []string
 			SearchParam                                                     []struct{ Name, Definition, Type string }
 			Operation                                                       []struct{ Name, Definition string }
 		}

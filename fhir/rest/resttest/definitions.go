@@ -44,10 +44,23 @@ func definitions(t *testing.T, open Open) {
 				resolves("SearchParameter", p.Definition)
 			}
 			resolves("StructureDefinition", "http://hl7.org/fhir/StructureDefinition/"+res.Type)
+			for _, profile := range res.SupportedProfile {
+				resolves("StructureDefinition", profile)
+				// What is claimed is what $validate goes by.
+				s.Do(http.MethodPost, res.Type+"/$validate?profile="+profile, `{"resourceType":"`+res.Type+`"}`).Want(http.StatusOK)
+			}
 		}
 		if len(read) < 1500 {
 			s.Errorf("only %d definitions", len(read))
 		}
+	})
+	t.Run("versions", func(t *testing.T) {
+		s := s.In(t)
+		if a := s.Get("$versions").Want(http.StatusOK); string(a.Body) !=
+			`{"resourceType":"Parameters","parameter":[{"name":"version","valueCode":"4.0"},{"name":"default","valueCode":"4.0"}]}` {
+			t.Errorf("%s", a.Body)
+		}
+		s.Get("$versions?x=1").WantOutcome(http.StatusBadRequest, "not-supported")
 	})
 	t.Run("reading", func(t *testing.T) {
 		s := s.In(t)
