@@ -220,8 +220,10 @@ func compartments(d *conformance.Definitions) []string {
 
 // systemOperations are those on the base.
 func (a *API) systemOperations(r *request) []capabilityOperation {
-	all := append(resourceOperations[:1:1], // $meta
-		capabilityOperation{"versions", "http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions"})
+	all := []capabilityOperation{
+		resourceOperations[0], // $meta
+		{"versions", "http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions"},
+	}
 	if a.o.Bulk != nil {
 		all = append(all, capabilityOperation{"export", systemExport}, capabilityOperation{"import", r.base + importDefinition})
 	}
