@@ -1,12 +1,8 @@
 package conformance
 
 import (
-	"cmp"
-	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 )
 
 // Severity is how bad an issue is
@@ -54,71 +50,28 @@ type Issue struct {
 // maxIssues bounds the answer to a resource in which everything is wrong.
 const maxIssues = 100
 
-// step is one element on the way from the resource to the value at hand.
-type step struct {
-	name  string
-	index int // -1 unless the element repeats
-}
-
-// finding is an issue whose line and column are not known yet.
-type finding struct {
-	Issue
-	offset int
-}
-
 // report adds an issue about the element at the end of the path.
 func (v *validator) report(offset int, code IssueCode, diagnostics string) {
 	if len(v.findings) >= maxIssues {
 		v.more = true
 		return
 	}
-	v.findings = append(v.findings, finding{
-		Issue:  Issue{Severity: SeverityError, Code: code, Expression: v.expression(), Diagnostics: diagnostics},
-		offset: offset,
-	})
+	v.findings.Add(Finding{
+		Issue:  Issue{Severity: SeverityError, Code: code, Expression: v.path.Expression(), Diagnostics: diagnostics},
+		Offset: offset,
+	}, maxIssues)
 }
 
 // reportChild adds an issue about a child of the element at hand.
 func (v *validator) reportChild(child string, offset int, code IssueCode, diagnostics string) {
-	v.path = append(v.path, step{child, -1})
+	v.path = append(v.path, Step{child, -1})
 	v.report(offset, code, diagnostics)
 	v.path = v.path[:len(v.path)-1]
 }
 
-func (v *validator) expression() string {
-	var b strings.Builder
-	for i, s := range v.path {
-		if i > 0 {
-			b.WriteByte('.')
-		}
-		b.WriteString(s.name)
-		if s.index >= 0 {
-			b.WriteByte('[')
-			b.WriteString(strconv.Itoa(s.index))
-			b.WriteByte(']')
-		}
-	}
-	return b.String()
-}
-
 // issues returns the findings in the order of the text, with their places.
 func (v *validator) issues(data []byte) []Issue {
-	if len(v.findings) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(v.findings, func(a, b finding) int { return cmp.Compare(a.offset, b.offset) })
-	issues := make([]Issue, 0, len(v.findings)+1)
-	line, lineStart, at := 1, 0, 0
-	for _, f := range v.findings {
-		for ; at < f.offset; at++ {
-			if data[at] == '\n' {
-				line, lineStart = line+1, at+1
-			}
-		}
-		_, f.Column = rawjson.LineColumn(data[lineStart:], f.offset-lineStart)
-		f.Line = line
-		issues = append(issues, f.Issue)
-	}
+	issues := v.findings.Issues(data)
 	if v.more {
 		issues = append(issues, Issue{
 			Severity: SeverityInformation, Code: IssueIncomplete,
@@ -129,7 +82,7 @@ func (v *validator) issues(data []byte) []Issue {
 	return issues
 }
 
-func (f *finding) root() string {
+func (f Finding) root() string {
 	root, _, _ := strings.Cut(f.Expression, ".")
 	return root
 }

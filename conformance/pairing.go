@@ -32,14 +32,14 @@ func (v *validator) pairMany(parent, n rawjson.Node, m *member) {
 	}
 	top := len(v.path) - 1
 	if ok && other.Kind() == rawjson.KindArray && other.Len() != n.Len() {
-		v.path[top].index = -1
+		v.path[top].Index = -1
 		v.report(n.Offset(), IssueStructure, "the arrays of values and of their extensions must have the same length")
 		return
 	}
 	match, have := other.Child()
 	i := 0
 	for item, ok := n.Child(); ok; item, ok = item.Next() {
-		v.path[top].index = i
+		v.path[top].Index = i
 		i++
 		switch {
 		case have && match.Kind() != rawjson.KindNull: // a value, whatever n has for it

@@ -45,8 +45,8 @@ var validators = sync.Pool{New: func() any { return &validator{shapes: r4Shapes(
 type validator struct {
 	shapes   *shapes
 	doc      rawjson.Document
-	path     []step
-	findings []finding
+	path     Path
+	findings Findings
 	more     bool // findings are missing
 	scratch  []byte
 
@@ -95,7 +95,7 @@ func (v *validator) resource(n rawjson.Node, nested bool) {
 		return
 	}
 	if !nested {
-		v.path = append(v.path, step{s.name, -1})
+		v.path = append(v.path, Step{s.name, -1})
 	}
 	v.object(n, s, nil)
 }
@@ -170,7 +170,7 @@ func (v *validator) otherName(child rawjson.Node, s *shape) *member {
 
 // member checks one member of an object against its meaning.
 func (v *validator) member(parent, n rawjson.Node, m *member, context *member) {
-	v.path = append(v.path, step{m.element.Name, -1})
+	v.path = append(v.path, Step{m.element.Name, -1})
 	if !m.repeats {
 		v.value(n, m, context)
 		if m.under {
@@ -190,7 +190,7 @@ func (v *validator) array(parent, n rawjson.Node, m *member, context *member) {
 	top := len(v.path) - 1
 	i, nulls := 0, false
 	for item, ok := n.Child(); ok; item, ok = item.Next() {
-		v.path[top].index = i
+		v.path[top].Index = i
 		i++
 		if item.Kind() == rawjson.KindNull && (m.primitive != 0 || m.under) {
 			nulls = true

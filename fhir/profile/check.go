@@ -138,7 +138,7 @@ func (c *checker) element(parent fhirpath.Value, n *node, from, to int) {
 	}
 	for i := from; i < to; i++ {
 		it := c.items[i]
-		c.at = append(c.at, step{n.name, it.index})
+		c.at = append(c.at, conformance.Step{Name: n.name, Index: it.index})
 		c.node(it.v, n)
 		c.at = c.at[:len(c.at)-1]
 	}
@@ -148,7 +148,7 @@ func (c *checker) element(parent fhirpath.Value, n *node, from, to int) {
 }
 
 func (c *checker) atChild(name string, index int, do func()) {
-	c.at = append(c.at, step{name, index})
+	c.at = append(c.at, conformance.Step{Name: name, Index: index})
 	do()
 	c.at = c.at[:len(c.at)-1]
 }

@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,28 +17,6 @@ const (
 	issueProcessing   conformance.IssueCode = "processing"
 	issueInformation  conformance.IssueCode = "informational"
 )
-
-type finding struct {
-	conformance.Issue
-	offset int
-}
-
-// expression is the FHIRPath of where the checker is.
-func (c *checker) expression() string {
-	var b strings.Builder
-	for i, s := range c.at {
-		if i > 0 {
-			b.WriteByte('.')
-		}
-		b.WriteString(s.name)
-		if s.index >= 0 {
-			b.WriteByte('[')
-			b.WriteString(strconv.Itoa(s.index))
-			b.WriteByte(']')
-		}
-	}
-	return b.String()
-}
 
 // fail reports that an element of the structure at hand is not met.
 func (c *checker) fail(at rawjson.Node, severity conformance.Severity, code conformance.IssueCode, n *node, text string) {
@@ -66,22 +43,12 @@ func (c *checker) report(at rawjson.Node, severity conformance.Severity, code co
 	if c.silent > 0 {
 		return
 	}
-	if len(c.findings) >= MaxIssues {
-		// Others make room for errors, so that the list's length never hides
-		// one.
-		i := slices.IndexFunc(c.findings, func(f finding) bool { return f.Severity != conformance.SeverityError })
+	f := conformance.Finding{
+		Issue:  conformance.Issue{Severity: severity, Code: code, Expression: c.at.Expression(), Diagnostics: text},
+		Offset: at.Offset(),
+	}
+	if !slices.Contains(c.findings, f) && c.findings.Add(f, MaxIssues) {
 		c.more = true
-		if severity != conformance.SeverityError || i < 0 {
-			return
-		}
-		c.findings = slices.Delete(c.findings, i, i+1)
-	}
-	f := finding{
-		Issue:  conformance.Issue{Severity: severity, Code: code, Expression: c.expression(), Diagnostics: text},
-		offset: at.Offset(),
-	}
-	if !slices.Contains(c.findings, f) {
-		c.findings = append(c.findings, f)
 	}
 }
 
@@ -95,23 +62,7 @@ func place(v fhirpath.Value) rawjson.Node {
 
 // issues gives the findings in the order of the text.
 func (c *checker) issues() []conformance.Issue {
-	if len(c.findings) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(c.findings, func(a, b finding) int { return cmp.Compare(a.offset, b.offset) })
-	data := c.document.Data()
-	issues := make([]conformance.Issue, 0, len(c.findings)+1)
-	line, start, at := 1, 0, 0
-	for _, f := range c.findings {
-		for ; at < f.offset; at++ {
-			if data[at] == '\n' {
-				line, start = line+1, at+1
-			}
-		}
-		f.Line = line
-		_, f.Column = rawjson.LineColumn(data[start:], f.offset-start)
-		issues = append(issues, f.Issue)
-	}
+	issues := c.findings.Issues(c.document.Data())
 	if c.more {
 		issues = append(issues, conformance.Issue{
 			Severity: conformance.SeverityInformation, Code: conformance.IssueIncomplete, Line: 1, Column: 1,

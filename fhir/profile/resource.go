@@ -75,7 +75,7 @@ func Resource(ctx context.Context, resource rawjson.Node, o Options) ([]conforma
 	c.document, c.outermost = resource.Document(), resource
 	c.steps = stepsFloor + stepsPerValue*resource.Document().Len()
 	if typ, _ := resource.Member("resourceType"); typ.Kind() == rawjson.KindString {
-		c.at = append(c.at, step{typ.String(), -1})
+		c.at = append(c.at, conformance.Step{Name: typ.String(), Index: -1})
 	}
 	c.resource(resource, o.Profiles, fhirpath.Value{})
 	if c.err != nil {
@@ -101,7 +101,7 @@ type checker struct {
 	outermost rawjson.Node
 	path      fhirpath.Context
 	result    fhirpath.Collection
-	at        []step
+	at        conformance.Path
 	items     []item
 
 	// structure is the one that is being checked against.
@@ -118,15 +118,9 @@ type checker struct {
 	known  map[string]*Structure
 	bundle map[string]rawjson.Node
 
-	findings []finding
+	findings conformance.Findings
 	more     bool
 	err      error
-}
-
-// step is one element on the way from the outermost resource.
-type step struct {
-	name  string
-	index int // -1 unless it repeats
 }
 
 // memo is a value and a structure that it was checked against.
@@ -180,7 +174,7 @@ func (c *checker) resource(n rawjson.Node, profiles []string, container fhirpath
 	for claim := range list.Elements() {
 		if claim.Kind() == rawjson.KindString {
 			// At the claim, for what is to be said of the profile itself.
-			c.at = append(c.at, step{"meta", -1}, step{"profile", i})
+			c.at = append(c.at, conformance.Step{Name: "meta", Index: -1}, conformance.Step{Name: "profile", Index: i})
 			s, ok := c.usable(claim.String(), claim, v)
 			c.at = c.at[:len(c.at)-2]
 			if ok {
@@ -266,14 +260,14 @@ func (c *checker) within(n rawjson.Node, v fhirpath.Value, t *fhirpath.Type) {
 		if !ok {
 			continue
 		}
-		c.at = append(c.at, step{e.name, -1})
+		c.at = append(c.at, conformance.Step{Name: e.name, Index: -1})
 		if m.Kind() == rawjson.KindObject {
 			c.one(m, v, e)
 		} else {
 			top := len(c.at) - 1
 			i := 0
 			for item, ok := m.Child(); ok; item, ok = item.Next() {
-				c.at[top].index = i
+				c.at[top].Index = i
 				i++
 				if item.Kind() == rawjson.KindObject {
 					c.one(item, v, e)

@@ -27,7 +27,7 @@ func (c *checker) slices(parent fhirpath.Value, n *node, from, to int) {
 	counts := make([]int, len(n.slices))
 	for i := from; i < to; i++ {
 		it := c.items[i]
-		c.at = append(c.at, step{n.name, it.index})
+		c.at = append(c.at, conformance.Step{Name: n.name, Index: it.index})
 		at := c.sliceFor(it.v, n)
 		switch {
 		case at < 0 && n.slicing.rules == "closed":

@@ -96,7 +96,7 @@ func (w *walker) containedReferences() {
 		c := &s.contained[i]
 		_, referenced := s.referenced[c.id]
 		at := func(code conformance.IssueCode, text string) {
-			w.at = append(w.at, step{"contained", i})
+			w.at = append(w.at, conformance.Step{Name: "contained", Index: i})
 			w.report(c.offset, conformance.SeverityError, code, text)
 			w.at = w.at[:len(w.at)-1]
 		}

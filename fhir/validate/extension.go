@@ -83,7 +83,7 @@ type placed struct {
 // place takes note of an extension. Those that are named by a relative URL are
 // defined by the extension that they are in.
 func (w *walker) place(n rawjson.Node) {
-	in := w.at[len(w.at)-1].name
+	in := w.at[len(w.at)-1].Name
 	modifier := in == "modifierExtension"
 	if w.options.Extensions == nil && !modifier {
 		return
@@ -92,7 +92,7 @@ func (w *walker) place(n rawjson.Node) {
 	if url.Kind() != rawjson.KindString || !strings.Contains(url.String(), ":") {
 		return
 	}
-	p := placed{url: url.String(), offset: n.Offset(), expression: w.expression(), modifier: modifier, scope: w.scope}
+	p := placed{url: url.String(), offset: n.Offset(), expression: w.at.Expression(), modifier: modifier, scope: w.scope}
 	if w.options.Extensions != nil {
 		p.frames = slices.Clone(w.frames[w.scope.frame:])
 	}

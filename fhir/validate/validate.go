@@ -71,12 +71,6 @@ var walkers = sync.Pool{New: func() any {
 	return w
 }}
 
-// finding is an issue whose place is not known yet.
-type finding struct {
-	conformance.Issue
-	offset int
-}
-
 func (w *walker) release() {
 	clear(w.pending)
 	w.path.Resource, w.path.RootResource, w.path.Units = fhirpath.Value{}, fhirpath.Value{}, nil
@@ -86,44 +80,22 @@ func (w *walker) release() {
 }
 
 func (w *walker) report(offset int, severity conformance.Severity, code conformance.IssueCode, text string) {
-	w.reportAt(w.expression(), offset, severity, code, text)
+	w.reportAt(w.at.Expression(), offset, severity, code, text)
 }
 
 func (w *walker) reportAt(expression string, offset int, severity conformance.Severity, code conformance.IssueCode, text string) {
-	if len(w.findings) >= MaxIssues {
-		// Warnings make room for errors, so that the list's length never hides
-		// one.
-		i := slices.IndexFunc(w.findings, func(f finding) bool { return f.Severity != conformance.SeverityError })
-		w.more = true
-		if severity != conformance.SeverityError || i < 0 {
-			return
-		}
-		w.findings = slices.Delete(w.findings, i, i+1)
-	}
-	w.findings = append(w.findings, finding{
+	f := conformance.Finding{
 		Issue:  conformance.Issue{Severity: severity, Code: code, Expression: expression, Diagnostics: text},
-		offset: offset,
-	})
+		Offset: offset,
+	}
+	if w.findings.Add(f, MaxIssues) {
+		w.more = true
+	}
 }
 
 // issues gives the findings in the order of the text.
 func (w *walker) issues(data []byte) []conformance.Issue {
-	if len(w.findings) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(w.findings, func(a, b finding) int { return cmp.Compare(a.offset, b.offset) })
-	issues := make([]conformance.Issue, 0, len(w.findings)+1)
-	line, start, at := 1, 0, 0
-	for _, f := range w.findings {
-		for ; at < f.offset; at++ {
-			if data[at] == '\n' {
-				line, start = line+1, at+1
-			}
-		}
-		f.Line = line
-		_, f.Column = rawjson.LineColumn(data[start:], f.offset-start)
-		issues = append(issues, f.Issue)
-	}
+	issues := w.findings.Issues(data)
 	if w.more {
 		issues = append(issues, conformance.Issue{
 			Severity: conformance.SeverityInformation, Code: conformance.IssueIncomplete, Line: 1, Column: 1,

@@ -2,20 +2,12 @@ package validate
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/fhirpath"
 )
-
-// step is one element on the way from the outermost resource; index is -1
-// unless it repeats.
-type step struct {
-	name  string
-	index int
-}
 
 // frame is an object whose members are being looked at; name is "" for a
 // resource.
@@ -30,7 +22,7 @@ type walker struct {
 	plan    *plan
 	options Options
 	path    fhirpath.Context
-	at      []step
+	at      conformance.Path
 	result  fhirpath.Collection
 	steps   int  // of FHIRPath that are left
 	costly  bool // they were used up, which has been said
@@ -38,25 +30,8 @@ type walker struct {
 	scope    *scope
 	frames   []frame
 	pending  []placed
-	findings []finding
+	findings conformance.Findings
 	more     bool
-}
-
-// expression is the FHIRPath of where the walker is.
-func (w *walker) expression() string {
-	var b strings.Builder
-	for i, s := range w.at {
-		if i > 0 {
-			b.WriteByte('.')
-		}
-		b.WriteString(s.name)
-		if s.index >= 0 {
-			b.WriteByte('[')
-			b.WriteString(strconv.Itoa(s.index))
-			b.WriteByte(']')
-		}
-	}
-	return b.String()
 }
 
 // resource checks a resource. in is the member that holds it, container the
@@ -68,7 +43,7 @@ func (w *walker) resource(n rawjson.Node, in *member, container *scope) {
 		return // the structure's issue
 	}
 	if in == nil {
-		w.at = append(w.at, step{s.name, -1})
+		w.at = append(w.at, conformance.Step{Name: s.name, Index: -1})
 	}
 	outer, outerResource, outerRoot := w.scope, w.path.Resource, w.path.RootResource
 	v := fhirpath.NewElement(s.typ, n, rawjson.Node{})
@@ -114,7 +89,7 @@ func (w *walker) member(parent, n rawjson.Node, s *shape, m *member) {
 	if m.primitive && !m.under && len(m.rules) == 0 && !m.local && !m.id && !s.reference {
 		return // nothing to check: nearly all primitives
 	}
-	w.at = append(w.at, step{m.element.Name, -1})
+	w.at = append(w.at, conformance.Step{Name: m.element.Name, Index: -1})
 	top := len(w.at) - 1
 	var other rawjson.Node
 	if m.primitive && len(m.rules) > 0 {
@@ -128,7 +103,7 @@ func (w *walker) member(parent, n rawjson.Node, s *shape, m *member) {
 		i := 0
 		pair, more := other.Child()
 		for item, ok := n.Child(); ok; item, ok = item.Next() {
-			w.at[top].index = i
+			w.at[top].Index = i
 			i++
 			w.value(item, pair, s, m)
 			if more {
@@ -161,7 +136,7 @@ func (w *walker) value(n, other rawjson.Node, s *shape, m *member) {
 		var container *scope
 		if m.element.Name == "contained" && w.scope.container == nil {
 			container = w.scope
-			container.at = w.at[len(w.at)-1].index
+			container.at = w.at[len(w.at)-1].Index
 		}
 		w.resource(n, m, container)
 	default:
