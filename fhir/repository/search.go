@@ -202,5 +202,14 @@ func (r *Repository) IdentifierClause(typ string, identifiers []search.Identifie
 	return r.o.Index.Identifiers(typ, identifiers)
 }
 
+// Referring selects the resources that refer to a resource.
+func (r *Repository) Referring(ref store.Ref) store.Clause { return r.o.Index.Referring(ref) }
+
+// Local is the resource of the tenant that a reference means; ok is false for
+// one that leads elsewhere.
+func (r *Repository) Local(t store.Tenant, reference string) (ref store.Ref, ok bool) {
+	return r.base(t).Local(reference)
+}
+
 // Searchable reports whether a search parameter works here.
 func (r *Repository) Searchable(sp *conformance.SearchParameter) bool { return search.Supported(sp) }

@@ -1,8 +1,10 @@
 package search
 
 import (
+	"slices"
 	"time"
 
+	"github.com/fhirfacade/fhirfacade/conformance"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -47,6 +49,25 @@ func (x *Index) Identifiers(typ string, identifiers []Identifier) store.Clause {
 	var any store.Or
 	for _, id := range identifiers {
 		any = append(any, store.Exactly(formKey(number, sp.Number, formSystem)+bounded(joined(id.System, id.Value))))
+	}
+	return any
+}
+
+// Referring selects the resources of all types that refer to a resource in an
+// element that a search parameter of R4 knows.
+func (x *Index) Referring(ref store.Ref) store.Clause {
+	var any store.Or
+	for _, typ := range x.definitions.ResourceTypes() {
+		number, ok := x.definitions.TypeNumber(typ)
+		if !ok {
+			continue
+		}
+		for _, sp := range x.definitions.SearchParameters(typ) {
+			if sp.Type == conformance.SearchReference && Supported(sp) &&
+				(len(sp.Targets) == 0 || slices.Contains(sp.Targets, ref.Type)) {
+				any = append(any, store.Exactly(formKey(number, sp.Number, formReference)+ref.String()))
+			}
+		}
 	}
 	return any
 }

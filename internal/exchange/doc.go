@@ -12,6 +12,10 @@
 //	ingest.go      one message from its text to a commit
 //	identity.go    which stored resource a message speaks of
 //	merge.go       what a message leaves out is kept
+//	order.go       what was said later stays
+//	redelivery.go  a message that is sent again
+//	patientmerge.go two patients become one
+//	provenance.go  which message gave which version
 //	redoxapi.go    /endpoint and /query; redoxerror.go the form of errors
 //	writeback.go   FHIR writeback operations
 //	admin*.go      the JSON API to look at and manage all of this

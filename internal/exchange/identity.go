@@ -2,11 +2,15 @@ package exchange
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -23,13 +27,27 @@ type record struct {
 	current store.Document
 	// identifiers are those by which the message names it.
 	identifiers []mapping.Identifier
+	// replacedBy is the Patient that this one was merged into, and survivor
+	// the one that remains in the end.
+	replacedBy store.Ref
+	survivor   *record
 }
 
 // records are the records of a message's entries.
 type records struct {
 	of  []*record // by entry
 	all []*record // each once, in the order of the message
+	// merges are the Patients that the message says to be replaced.
+	merges []merger
+	// needless are entries of Patients that are merged already: the message's
+	// own survivor.
+	needless map[int]bool
+	// owners are the stored resources that have an identifier of the message.
+	owners map[identifierKey][]store.Ref
 }
+
+// merger is one Patient that replaces another.
+type merger struct{ retired, survivor *record }
 
 // recordNamespace makes the ids of records that have no identifier of their
 // own: the same parent and key give the same id.
@@ -45,7 +63,12 @@ type identification struct {
 	// those that an earlier entry has made.
 	byIdentifier map[identifierKey][]*record
 	byRef        map[store.Ref]*record
+	found        []*record   // those that are stored and have an identifier of the message
 	keyed        []store.Ref // records with a parent and a key
+	// digest tells the messages of a source apart by what they say, without
+	// their Meta.
+	digest func() (string, error)
+	listed map[store.Ref]bool
 }
 
 type identifierKey struct {
@@ -58,10 +81,15 @@ type identifierKey struct {
 // have a key, not once for each entry.
 func (x *Exchange) identify(ctx context.Context, t store.Tenant, said *mapping.Message) (*records, error) {
 	i := &identification{
-		tenant: t, said: said, newID: x.o.NewID, records: records{of: make([]*record, len(said.Entries))},
-		byIdentifier: map[identifierKey][]*record{}, byRef: map[store.Ref]*record{},
+		tenant: t, said: said, newID: x.o.NewID,
+		records:      records{of: make([]*record, len(said.Entries)), needless: map[int]bool{}, owners: map[identifierKey][]store.Ref{}},
+		byIdentifier: map[identifierKey][]*record{}, byRef: map[store.Ref]*record{}, listed: map[store.Ref]bool{},
+		digest: sync.OnceValues(func() (string, error) { return digest(said) }),
 	}
 	if err := x.findIdentified(ctx, i); err != nil {
+		return nil, err
+	}
+	if err := x.follow(ctx, i); err != nil {
 		return nil, err
 	}
 	for n := range said.Entries {
@@ -106,7 +134,7 @@ func (x *Exchange) findIdentified(ctx context.Context, i *identification) error 
 			return err
 		}
 		for _, d := range found {
-			if err := i.stored(d); err != nil {
+			if err := x.stored(i, d); err != nil {
 				return err
 			}
 		}
@@ -130,13 +158,32 @@ func (x *Exchange) having(ctx context.Context, t store.Tenant, typ string, ids [
 	}
 }
 
+// storedRecord is the record of a stored document.
+func (x *Exchange) storedRecord(t store.Tenant, d store.Document) (*record, error) {
+	r := &record{ref: d.Ref, current: d}
+	if d.Ref.Type != "Patient" {
+		return r, nil
+	}
+	doc, err := rawjson.Parse(d.Body, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.replacedBy, _ = x.replacedBy(t, doc.Root())
+	return r, nil
+}
+
 // stored notes which of the message's identifiers a document has.
-func (i *identification) stored(d store.Document) error {
+func (x *Exchange) stored(i *identification, d store.Document) error {
 	doc, err := rawjson.Parse(d.Body, nil)
 	if err != nil {
 		return err
 	}
-	r := &record{ref: d.Ref, current: d}
+	r, err := x.storedRecord(i.tenant, d)
+	if err != nil {
+		return err
+	}
+	i.found = append(i.found, r)
+	i.byRef[r.ref] = r
 	list, _ := doc.Root().Member("identifier")
 	note := func(n rawjson.Node) {
 		system, _ := n.Member("system")
@@ -144,6 +191,7 @@ func (i *identification) stored(d store.Document) error {
 		key := identifierKey{d.Ref.Type, mapping.Identifier{System: system.String(), Value: value.String()}}
 		if owners, ok := i.byIdentifier[key]; ok && !slices.Contains(owners, r) {
 			i.byIdentifier[key] = append(owners, r)
+			i.owners[key] = append(i.owners[key], r.ref)
 		}
 	}
 	if list.Kind() == rawjson.KindObject { // a Composition has one
@@ -165,28 +213,16 @@ func (i *identification) assign(n int) error {
 	e := i.said.Entries[n]
 	typ := mapping.TypeName(e.Resource)
 	if len(e.Identifiers) > 0 {
-		var known *record
-		for _, id := range e.Identifiers {
-			for _, r := range i.byIdentifier[identifierKey{typ, id}] {
-				if known != nil && known != r {
-					return ambiguous(typ, e.Identifiers)
-				}
-				known = r
-			}
-		}
-		if known == nil {
-			known = &record{ref: store.Ref{Type: typ, ID: i.newID()}}
-		}
-		for _, id := range e.Identifiers {
-			i.byIdentifier[identifierKey{typ, id}] = []*record{known}
-		}
-		known.identifiers = append(known.identifiers, e.Identifiers...)
-		i.set(n, known)
-		return nil
+		return i.identified(n, typ)
 	}
 	if e.Key == "" {
-		i.set(n, &record{ref: store.Ref{Type: typ, ID: i.newID()}})
-		return nil
+		// A record of this message alone: of what it says, so that the same
+		// message sent again speaks of the same record.
+		said, err := i.digest()
+		if err != nil {
+			return err
+		}
+		e.Key, e.Parent = strings.Join([]string{"message", said, strconv.Itoa(n)}, "\x00"), mapping.NoParent
 	}
 	parent := ""
 	if e.Parent != mapping.NoParent {
@@ -206,17 +242,86 @@ func (i *identification) assign(n int) error {
 	return nil
 }
 
+// identified gives an entry the record that has its identifiers.
+func (i *identification) identified(n int, typ string) error {
+	e := i.said.Entries[n]
+	heir, replaced := replacement(i.said, n)
+	if replaced {
+		if err := i.assign(heir); err != nil {
+			return err
+		}
+	}
+	var known *record
+	retired := false // known was merged into another one
+	for _, id := range e.Identifiers {
+		for _, r := range i.byIdentifier[identifierKey{typ, id}] {
+			own := r.survivor == nil
+			if replaced {
+				// The retired record itself is meant. It comes before the one
+				// that has taken over its identifiers.
+				if known != nil && retired && own {
+					continue
+				}
+				if known != nil && !retired && !own {
+					known = nil
+				}
+			} else if r.survivor != nil {
+				r = r.survivor
+			}
+			if known != nil && known != r {
+				return ambiguous(typ, e.Identifiers, known, r)
+			}
+			known, retired = r, replaced && !own
+		}
+	}
+	if replaced && known == i.of[heir] && known != nil {
+		i.of[n], i.needless[n] = known, true
+		return nil
+	}
+	if known == nil {
+		known = &record{ref: store.Ref{Type: typ, ID: i.newID()}}
+	}
+	if !replaced {
+		for _, id := range e.Identifiers {
+			i.byIdentifier[identifierKey{typ, id}] = []*record{known}
+		}
+	} else {
+		i.merges = append(i.merges, merger{known, i.of[heir]})
+	}
+	known.identifiers = append(known.identifiers, e.Identifiers...)
+	i.set(n, known)
+	return nil
+}
+
 func (i *identification) set(n int, r *record) {
 	i.of[n] = r
 	if i.byRef[r.ref] == nil {
 		i.byRef[r.ref] = r
+	}
+	if !i.listed[r.ref] {
+		i.listed[r.ref] = true
 		i.all = append(i.all, r)
 	}
 }
 
+// digest is a hash of what a message says of its records.
+func digest(said *mapping.Message) (string, error) {
+	h := sha256.New()
+	h.Write([]byte(said.DataModel))
+	var b []byte
+	var err error
+	for _, e := range said.Entries {
+		if b, err = mapping.AppendResource(b[:0], e.Resource); err != nil {
+			return "", err
+		}
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
 // guard makes a commit fail when somebody else has meanwhile given one of the
 // record's identifiers to another record, or has made the record.
-func (x *Exchange) guard(r *record) (g store.Guard, ok bool) {
+func (x *Exchange) guard(rs *records, r *record) (g store.Guard, ok bool) {
 	if len(r.identifiers) == 0 {
 		return g, false
 	}
@@ -225,24 +330,43 @@ func (x *Exchange) guard(r *record) (g store.Guard, ok bool) {
 		ids[i] = search.Identifier(id)
 	}
 	g.Where = x.o.Repository.IdentifierClause(r.ref.Type, ids)
-	if r.current.Version > 0 {
-		g.Matches = []store.Ref{r.ref}
+	// A Patient that was merged has its identifiers still, beside the one that
+	// took them over.
+	for _, id := range r.identifiers {
+		for _, ref := range rs.owners[identifierKey{r.ref.Type, id}] {
+			if !slices.Contains(g.Matches, ref) {
+				g.Matches = append(g.Matches, ref)
+			}
+		}
 	}
 	return g, true
 }
 
 var errAmbiguous = errors.New("identifiers of different records")
 
-// ambiguous refuses a message. It names the identifier systems, whose values
-// are the patient's.
-func ambiguous(typ string, ids []mapping.Identifier) error {
+// ambiguous refuses a message. It names the records and the identifier
+// systems, whose values are the patient's.
+func ambiguous(typ string, ids []mapping.Identifier, a, b *record) error {
 	systems := make([]string, len(ids))
 	for i, id := range ids {
 		systems[i] = id.System
 	}
 	f := failure(http.StatusConflict, moduleIdentity, fmt.Sprintf(
-		"The identifiers of one %s belong to different records (systems: %s). The message was not stored; correct or merge the records first.",
-		typ, strings.Join(systems, ", ")))
+		"The identifiers of one %s belong to different records (%s; systems: %s). The message was not stored; correct or merge the records first.",
+		typ, nameOfBoth(a, b), strings.Join(systems, ", ")))
 	f.cause = errAmbiguous
 	return f
+}
+
+// nameOfBoth names two records; one may be new with this message.
+func nameOfBoth(a, b *record) string {
+	var names []string
+	for _, r := range []*record{a, b} {
+		if r.current.Version > 0 {
+			names = append(names, r.ref.String())
+		} else {
+			names = append(names, "a new "+r.ref.Type)
+		}
+	}
+	return strings.Join(names, " and ")
 }

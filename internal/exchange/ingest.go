@@ -127,11 +127,38 @@ func (x *Exchange) commit(ctx context.Context, t store.Tenant, src Source, rc *R
 	if err := x.route(ctx, t, rc, &event); err != nil {
 		return err
 	}
+	m := &rc.Message
+	if at := eventTime(said, m.ReceivedAt); !at.IsZero() {
+		m.EventAt = &at
+	}
+	if distinct(rc.Parsed.Meta()) {
+		m.content = byContent(src.ID, raw)
+		earlier, ok, err := x.messages.redelivered(ctx, t, m.content)
+		if err != nil {
+			return err
+		}
+		if ok {
+			m.Repeats, m.Resources, rc.Matched = earlier.ID, earlier.Resources, nil
+			m.Warnings = append(m.Warnings, "The message was received before, as "+earlier.ID+"; nothing was changed and nobody is told.")
+			done := *m
+			done.Status = notifications.Succeeded
+			return x.messages.Put(ctx, t, done, raw)
+		}
+	}
 	logged := false
 	for range attempts {
 		var p *plan
-		if p, err = x.plan(ctx, t, said); err != nil {
+		p, err = x.plan(ctx, t, src, m, said)
+		if err != nil && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrGuard)) {
+			continue // somebody else changed what a merge was about to
+		}
+		if err != nil {
 			return err
+		}
+		m.unchanged = p.unchanged
+		if p.overtaken > 0 && !logged {
+			m.Warnings = append(m.Warnings, fmt.Sprintf(
+				"Of %d resources the source has said something later (EventDateTime): what was known of them stays, and only what was not known is added.", p.overtaken))
 		}
 		event.Focus, event.Patients, event.Resources = p.focus, p.patients, p.resources
 		rc.Message.Resources = p.resources
@@ -205,9 +232,15 @@ type plan struct {
 	changes                    []store.Change
 	guards                     []store.Guard
 	focus, patients, resources []string
+	// targets are the versions that the changes make.
+	targets []string
+	// unchanged are the resources that stay as they are, and overtaken is how
+	// many of all are known from a later message of the source.
+	unchanged []store.Ref
+	overtaken int
 }
 
-func (x *Exchange) plan(ctx context.Context, t store.Tenant, said *mapping.Message) (*plan, error) {
+func (x *Exchange) plan(ctx context.Context, t store.Tenant, src Source, m *Message, said *mapping.Message) (*plan, error) {
 	records, err := x.identify(ctx, t, said)
 	if err != nil {
 		return nil, err
@@ -217,9 +250,18 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, said *mapping.Messa
 		names[e.FullURL] = records.of[i].ref.String()
 	}
 	texts := map[*record][]byte{}
+	late := map[*record]bool{}
+	for _, r := range records.all {
+		if late[r], err = x.overtaken(ctx, t, r, src.ID, m.eventAt()); err != nil {
+			return nil, err
+		}
+	}
 	p := &plan{}
 	var written []byte
 	for i, e := range said.Entries {
+		if records.needless[i] {
+			continue
+		}
 		r := records.of[i]
 		if written, err = mapping.AppendResource(written[:0], e.Resource); err != nil {
 			return nil, err
@@ -229,6 +271,10 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, said *mapping.Messa
 		base := r.current.Body
 		if earlier, ok := texts[r]; ok {
 			base = earlier
+		}
+		if late[r] {
+			// What was said later lies over it.
+			base, text = text, base
 		}
 		if texts[r], err = merge(x.o.Repository.Definitions(), base, text, r.ref); err != nil {
 			return nil, err
@@ -240,16 +286,29 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, said *mapping.Messa
 		if r.ref.Type == "Patient" {
 			p.patients = append(p.patients, name)
 		}
+		if err := x.settleMerges(t, records, r, texts); err != nil {
+			return nil, err
+		}
+		if late[r] {
+			p.overtaken++
+		}
 		if sameContent(r.current.Body, texts[r]) {
+			p.unchanged = append(p.unchanged, r.ref)
 			continue
 		}
-		prepared, err := x.o.Repository.Prepare(ctx, t, r.ref.ID, texts[r])
+		text := texts[r]
+		if !late[r] {
+			if text, err = stamped(text, src.ID, m.eventAt()); err != nil {
+				return nil, err
+			}
+		}
+		prepared, err := x.o.Repository.Prepare(ctx, t, r.ref.ID, text)
 		if err != nil {
 			return nil, err
 		}
 		// Only what changes needs a guard: a record that stays as it is has all
 		// these identifiers already, and whoever looks for them finds it.
-		if g, ok := x.guard(r); ok {
+		if g, ok := x.guard(records, r); ok {
 			p.guards = append(p.guards, g)
 		}
 		expect := store.Absent()
@@ -257,6 +316,17 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, said *mapping.Messa
 			expect = store.AtVersion(r.current.Version)
 		}
 		p.changes = append(p.changes, prepared.Change(expect))
+		p.targets = append(p.targets, version(r.ref, r.current.Version+1))
+	}
+	if err := x.repoint(ctx, t, src, m, p, records); err != nil {
+		return nil, err
+	}
+	if len(p.changes) > 0 {
+		said, err := x.provenance(ctx, t, m.ID, m, src, p.targets, m.eventAt())
+		if err != nil {
+			return nil, err
+		}
+		p.changes = append(p.changes, said)
 	}
 	for _, i := range said.Focus {
 		if name := records.of[i].ref.String(); !slices.Contains(p.focus, name) {

@@ -25,12 +25,14 @@ func merge(d *conformance.Definitions, known, said []byte, ref store.Ref) ([]byt
 		return nil, err
 	}
 	out := newObject(ref)
+	saidMeta, _ := doc.Root().Member("meta")
 	if known == nil {
 		for m := range doc.Root().Members() {
 			if !isEnvelope(m) {
 				out.add(m.RawName(), m.Raw())
 			}
 		}
+		out.addMeta(mergeMeta(rawjson.Node{}, saidMeta))
 		return out.close(), nil
 	}
 	old, err := rawjson.Parse(known, nil)
@@ -55,6 +57,8 @@ func merge(d *conformance.Definitions, known, said []byte, ref store.Ref) ([]byt
 			out.add(m.RawName(), union(m, now.value, sameIdentifier))
 		case m.NameIs("extension"):
 			out.add(m.RawName(), union(m, now.value, sameExtension))
+		case m.NameIs("link") && ref.Type == "Patient":
+			out.add(m.RawName(), union(m, now.value, sameLink))
 		default:
 			if v, ok := doc.Root().Member(m.Name()); ok {
 				out.add(m.RawName(), v.Raw())
@@ -71,6 +75,8 @@ func merge(d *conformance.Definitions, known, said []byte, ref store.Ref) ([]byt
 		}
 		out.add(m.RawName(), m.Raw())
 	}
+	knownMeta, _ := old.Root().Member("meta")
+	out.addMeta(mergeMeta(knownMeta, saidMeta))
 	return out.close(), nil
 }
 
@@ -117,8 +123,10 @@ func marked(n rawjson.Node, depth int) bool {
 	return false
 }
 
-// isEnvelope: what newObject writes itself.
-func isEnvelope(m rawjson.Node) bool { return m.NameIs("resourceType") || m.NameIs("id") }
+// isEnvelope: what newObject and mergeMeta write.
+func isEnvelope(m rawjson.Node) bool {
+	return m.NameIs("resourceType") || m.NameIs("id") || m.NameIs("meta")
+}
 
 // replacedChoice reports whether the message has the same choice element in
 // another type: a deceasedDateTime replaces a deceasedBoolean.
@@ -178,6 +186,12 @@ func sameIdentifier(a, b rawjson.Node) bool {
 
 func sameExtension(a, b rawjson.Node) bool { return sameMember(a, b, "url") }
 
+func sameLink(a, b rawjson.Node) bool {
+	x, _ := a.Member("other")
+	y, _ := b.Member("other")
+	return sameMember(x, y, "reference")
+}
+
 func sameMember(a, b rawjson.Node, name string) bool {
 	x, okX := a.Member(name)
 	y, okY := b.Member(name)
@@ -226,6 +240,12 @@ func (o *object) add(rawName, raw []byte) {
 	o.b = append(o.b, rawName...)
 	o.b = append(o.b, '"', ':')
 	o.b = append(o.b, raw...)
+}
+
+func (o *object) addMeta(raw []byte) {
+	if raw != nil {
+		o.add([]byte("meta"), raw)
+	}
 }
 
 func (o *object) close() []byte { return append(o.b, '}') }

@@ -28,14 +28,16 @@ const (
 
 // Message is the record of one message.
 type Message struct {
-	ID         string               `json:"id"`
-	ReceivedAt time.Time            `json:"receivedAt"`
-	Direction  Direction            `json:"direction"`
-	Source     string               `json:"source,omitempty"`
-	SourceName string               `json:"sourceName,omitempty"`
-	DataModel  string               `json:"dataModel,omitempty"`
-	EventType  string               `json:"eventType,omitempty"`
-	Status     notifications.Status `json:"status"`
+	ID         string    `json:"id"`
+	ReceivedAt time.Time `json:"receivedAt"`
+	Direction  Direction `json:"direction"`
+	Source     string    `json:"source,omitempty"`
+	SourceName string    `json:"sourceName,omitempty"`
+	DataModel  string    `json:"dataModel,omitempty"`
+	EventType  string    `json:"eventType,omitempty"`
+	// EventAt is the EventDateTime of the message, no later than it came.
+	EventAt *time.Time           `json:"eventDateTime,omitempty"`
+	Status  notifications.Status `json:"status"`
 	// Errors say why it failed, in Redox's form.
 	Errors []RedoxError `json:"errors,omitempty"`
 	// Warnings say what was not done as the message asked.
@@ -45,8 +47,36 @@ type Message struct {
 	// Resources are those it speaks of, as "Type/id".
 	Resources []string `json:"resources,omitempty"`
 	Bytes     int      `json:"bytes"`
+	// Repeats is the message of the log that this one is sent a second time.
+	Repeats string `json:"repeats,omitempty"`
 	// After is where the log ended when a message was still to be committed.
 	After int64 `json:"after,omitempty"`
+	// unchanged are the resources of which it said what was known; content is
+	// the key of its text.
+	unchanged []store.Ref
+	content   store.Key
+}
+
+// eventAt is EventAt, zero where there is none.
+func (m *Message) eventAt() time.Time {
+	if m.EventAt == nil {
+		return time.Time{}
+	}
+	return *m.EventAt
+}
+
+// keys are what a message is found by.
+func (m *Message) keys() []store.Key {
+	keys := []store.Key{byTime(m.ReceivedAt)}
+	if m.content != "" {
+		keys = append(keys, m.content)
+	}
+	if m.EventAt != nil && m.Status != notifications.Failed {
+		for _, ref := range m.unchanged {
+			keys = append(keys, byRecord(ref, m.Source)+bigEndian(*m.EventAt))
+		}
+	}
+	return keys
 }
 
 // Kinds of items of the message log.
@@ -94,7 +124,7 @@ func (l Messages) Put(ctx context.Context, t store.Tenant, m Message, text []byt
 		}
 	}
 	_, err = l.items.PutItem(ctx, t, store.Item{
-		Kind: kindMessage, ID: m.ID, Keys: []store.Key{byTime(m.ReceivedAt)}, Expires: expires, Body: body,
+		Kind: kindMessage, ID: m.ID, Keys: m.keys(), Expires: expires, Body: body,
 	}, store.ItemAny)
 	return err
 }
