@@ -57,8 +57,8 @@ func lastSaid(root rawjson.Node, source string) time.Time {
 		if u, _ := e.Member("url"); !u.Is(saidExtension) {
 			continue
 		}
-		if who, _ := inner(e, "source", "valueString"); who.Is(source) {
-			when, _ := inner(e, "time", "valueInstant")
+		if inner(e, "source", "valueString").Is(source) {
+			when := inner(e, "time", "valueInstant")
 			at, _ := time.Parse(time.RFC3339, when.String()) // zero, if somebody else wrote it
 			return at
 		}
@@ -67,14 +67,15 @@ func lastSaid(root rawjson.Node, source string) time.Time {
 }
 
 // inner is the value of a part of a complex extension.
-func inner(extension rawjson.Node, url, value string) (rawjson.Node, bool) {
+func inner(extension rawjson.Node, url, value string) rawjson.Node {
 	parts, _ := extension.Member("extension")
 	for p := range parts.Elements() {
 		if u, _ := p.Member("url"); u.Is(url) {
-			return p.Member(value)
+			v, _ := p.Member(value)
+			return v
 		}
 	}
-	return rawjson.Node{}, false
+	return rawjson.Node{}
 }
 
 // stamped is a resource with the time at which the source said this of it.
@@ -96,7 +97,7 @@ func stamped(text []byte, source string, at time.Time) ([]byte, error) {
 	extensions, _ := meta.Member("extension")
 	for e := range extensions.Elements() {
 		u, _ := e.Member("url")
-		if who, _ := inner(e, "source", "valueString"); u.Is(saidExtension) && who.Is(source) {
+		if u.Is(saidExtension) && inner(e, "source", "valueString").Is(source) {
 			continue
 		}
 		list = append(append(list, ','), e.Raw()...)
