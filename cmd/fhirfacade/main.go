@@ -24,6 +24,8 @@ type cli struct {
 	Map      mapCommand              `cmd:"" help:"Translate between HL7 v2 and FHIR, from stdin to stdout."`
 	Demo     demoCommand             `cmd:"" help:"Play the main job from end to end on this machine."`
 	Mongodb  mongodbCommand          `cmd:"" help:"Look after the MongoDB that servers run on."`
+	Export   exportCommand           `cmd:"" help:"Export an organization's data to NDJSON files."`
+	Import   importCommand           `cmd:"" help:"Import NDJSON files and Bundles."`
 	Reindex  reindexCommand          `cmd:"" help:"Build the search keys of stored resources anew."`
 	Backup   backupCommand           `cmd:"" help:"Copy the embedded store, also while a server runs on it."`
 	Restore  restoreCommand          `cmd:"" help:"Make a data folder from a backup."`

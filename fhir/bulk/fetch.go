@@ -154,7 +154,10 @@ func (s *Service) receive(ctx context.Context, t store.Tenant, job string, in io
 		_, err := io.CopyN(f.buffer, in, partBytes)
 		ended := errors.Is(err, io.EOF)
 		if err != nil && !ended {
-			return nil, errors.Join(err, w.settle(ctx), removeFiles(ctx, s.o.Store, t, job, files))
+			// Whoever sends may be gone, and with him the request.
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+			defer cancel()
+			return nil, errors.Join(err, w.settle(end), removeFiles(end, s.o.Store, t, job, files))
 		}
 		if ended {
 			return &files[0], w.settle(ctx)

@@ -2,6 +2,8 @@ package bulk
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -104,12 +106,20 @@ func (s *Service) OrderExport(ctx context.Context, t store.Tenant, r *Request) (
 }
 
 // OrderImport makes a job of an import and returns its id. in, unless nil, is
-// a file that is sent with the kick-off; one resource when whole.
-func (s *Service) OrderImport(ctx context.Context, t store.Tenant, r *ImportRequest, in io.Reader, whole bool) (id string, err error) {
+// a file that is sent with the kick-off; one resource when whole. A client that
+// did not get the answer sends the same again under the same key, unless "",
+// and gets the job that was made, if one was.
+func (s *Service) OrderImport(ctx context.Context, t store.Tenant, r *ImportRequest, in io.Reader, whole bool, key string) (id string, err error) {
+	if id = s.o.NewID(); key != "" {
+		sum := sha256.Sum256([]byte(key))
+		id = hex.EncodeToString(sum[:16])
+		if _, err := s.o.Jobs.Get(ctx, t, id); err == nil || !errors.Is(err, store.ErrNotFound) {
+			return id, err
+		}
+	}
 	if err := s.room(ctx, t, Import); err != nil {
 		return "", err
 	}
-	id = s.o.NewID()
 	if in != nil {
 		file, err := s.receive(ctx, t, id, in)
 		if err != nil {
@@ -117,7 +127,11 @@ func (s *Service) OrderImport(ctx context.Context, t store.Tenant, r *ImportRequ
 		}
 		r.Inputs = []Input{{Sent: file, Whole: whole}}
 	}
-	return id, s.order(ctx, t, Job{ID: id, Kind: Import}, importWork{Import: *r})
+	err = s.order(ctx, t, Job{ID: id, Kind: Import}, importWork{Import: *r})
+	if key != "" && errors.Is(err, store.ErrConflict) {
+		err = nil // two with one key: the other was first
+	}
+	return id, err
 }
 
 func (s *Service) room(ctx context.Context, t store.Tenant, k Kind) error {

@@ -71,7 +71,7 @@ func (a *API) importing(r *request) error {
 			return err
 		}
 	}
-	id, err := a.o.Bulk.OrderImport(r.Request.Context(), r.tenant, asked, in, whole)
+	id, err := a.o.Bulk.OrderImport(r.Request.Context(), r.tenant, asked, in, whole, r.GetHeader("Idempotency-Key"))
 	if err != nil {
 		return err
 	}

@@ -5,17 +5,16 @@ import (
 	"io"
 	"os"
 	"strings"
-
-	"github.com/fhirfacade/fhirfacade/internal/maintenance"
 )
 
-// bar shows the progress of jobs: in place on a terminal, by lines elsewhere,
-// one for each tenth.
+// bar shows the progress of something: in place on a terminal, by lines
+// elsewhere, one for each tenth.
 type bar struct {
 	out      io.Writer
 	terminal bool
 	tenth    int64
 	last     string
+	name     string
 }
 
 func newBar(out io.Writer) *bar {
@@ -30,40 +29,33 @@ func newBar(out io.Writer) *bar {
 
 const barWidth = 30
 
-func (b *bar) show(name string, j maintenance.Job) {
-	seen := j.Done + j.Failed
+// show shows how much of all was done, of what, and what there is to say of it.
+func (b *bar) show(name string, done, all int64, text string) {
 	part := int64(barWidth)
-	if j.Total > 0 {
-		part = min(barWidth, seen*barWidth/j.Total)
+	if all > 0 {
+		part = min(barWidth, done*barWidth/all)
 	}
-	count := fmt.Sprintf("%d of %d resources", seen, max(j.Total, seen))
-	if j.State == maintenance.Queued {
-		count, part = "waiting to begin", 0
-	}
-	if j.Failed > 0 {
-		count += fmt.Sprintf(", %d of them cannot be indexed", j.Failed)
+	if name != b.name {
+		b.name, b.tenth, b.last = name, -1, ""
 	}
 	if !b.terminal {
 		tenth := part * 10 / barWidth
-		if line := fmt.Sprintf("%s: %s", name, count); tenth != b.tenth && line != b.last {
+		if line := name + ": " + text; tenth != b.tenth && line != b.last {
 			b.tenth, b.last = tenth, line
 			fmt.Fprintln(b.out, line)
 		}
 		return
 	}
-	fmt.Fprintf(b.out, "\r\x1b[K[%s%s] %s: %s", strings.Repeat("#", int(part)), strings.Repeat(".", int(barWidth-part)), name, count)
+	fmt.Fprintf(b.out, "\r\x1b[K[%s%s] %s: %s", strings.Repeat("#", int(part)), strings.Repeat(".", int(barWidth-part)), name, text)
 }
 
-// end finishes what show began.
-func (b *bar) end(name string, j maintenance.Job) {
-	if b.terminal {
-		b.show(name, j)
-		fmt.Fprintln(b.out)
+// end finishes what show began, with a line that says what came of it.
+func (b *bar) end(line string) {
+	if b.terminal && b.name != "" {
+		fmt.Fprint(b.out, "\r\x1b[K")
 	}
-	b.tenth, b.last = -1, ""
-	text := fmt.Sprintf("%s: %s, %d resources have their keys", name, j.State, j.Done)
-	if j.Error != "" {
-		text += ": " + j.Error
+	b.name, b.tenth, b.last = "", -1, ""
+	if line != "" {
+		fmt.Fprintln(b.out, line)
 	}
-	fmt.Fprintln(b.out, text)
 }

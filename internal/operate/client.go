@@ -4,6 +4,10 @@
 //	client.go   calls of the admin API
 //	find.go     is there a server, and where
 //	reindex.go  search keys built anew, and the progress shown
+//	bulk.go     asynchronous work: kick-off, status, files, end
+//	export.go   an environment exported to a folder
+//	import.go   files imported
+//	pieces.go   files read in the pieces that are sent
 //	bar.go      a progress bar, or lines where there is no terminal
 //	drop.go     an organization removed
 package operate

@@ -56,20 +56,42 @@ func (r Reindex) Run(ctx context.Context, out io.Writer) error {
 	for _, o := range organizations {
 		for _, env := range environments {
 			name := o.ID + "/" + env
-			j, err := all.reindex(o.ID, env, r.Types, func(j maintenance.Job) { b.show(name, j) })
+			j, err := all.reindex(o.ID, env, r.Types, func(j maintenance.Job) { showReindex(b, name, j) })
 			if errors.Is(err, context.Canceled) {
+				b.end("")
 				return all.stopped(j)
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			b.end(name, *j)
+			endReindex(b, name, *j)
 			if j.State != maintenance.Finished {
 				failed = ErrNotAll
 			}
 		}
 	}
 	return failed
+}
+
+func showReindex(b *bar, name string, j maintenance.Job) {
+	seen := j.Done + j.Failed
+	text := fmt.Sprintf("%d of %d resources", seen, max(j.Total, seen))
+	all := j.Total
+	if j.State == maintenance.Queued {
+		text, seen, all = "waiting to begin", 0, 1
+	}
+	if j.Failed > 0 {
+		text += fmt.Sprintf(", %d of them cannot be indexed", j.Failed)
+	}
+	b.show(name, seen, all, text)
+}
+
+func endReindex(b *bar, name string, j maintenance.Job) {
+	text := fmt.Sprintf("%s: %s, %d resources have their keys", name, j.State, j.Done)
+	if j.Error != "" {
+		text += ": " + j.Error
+	}
+	b.end(text)
 }
 
 // way is how a reindexing is done.
