@@ -20,7 +20,7 @@ type serveCommand struct {
 	LogRetention    string   `help:"How long change logs are kept, such as 90d; everything when not set. Subscriptions that have not delivered keep what they need." env:"FHIRFACADE_LOG_RETENTION" placeholder:"DAYS"`
 	BulkLife        string   `help:"How long the files of a bulk export are kept, such as 24h or 7d; 24h when not set." env:"FHIRFACADE_BULK_LIFE" placeholder:"TIME"`
 	FullText        bool     `help:"Make the words of resources searchable by _text and _content. It makes several times as many index keys." env:"FHIRFACADE_FULL_TEXT"`
-	CacheMiB        int64    `name:"cache" help:"Cache of the embedded store in MiB. A quarter of the size of the data folder is a good one; more than the folder is of no use." default:"256" env:"FHIRFACADE_CACHE" placeholder:"MIB"`
+	CacheMiB        int64    `name:"cache" help:"Cache of the embedded store in MiB. A quarter of the size of the data folder is a good one; more than the folder is of no use." default:"256" env:"FHIRFACADE_CACHE_MIB" placeholder:"MIB"`
 	IG              []string `name:"ig" help:"Package of an implementation guide (package.tgz) whose profiles, value sets, code systems and search parameters all organizations know; can be repeated. US Core 6.1.0 is built in." type:"existingfile" env:"FHIRFACADE_IG" placeholder:"FILE"`
 	LogFormat       string   `help:"Form of the log on standard error: text or json." enum:"text,json" default:"text" env:"FHIRFACADE_LOG_FORMAT"`
 }
