@@ -34,6 +34,8 @@ type Event struct {
 	// Writeback marks what an application sends towards an EHR; it goes to the
 	// destinations named and is no change of the record.
 	Writeback bool `json:"writeback,omitempty"`
+	// NoRedox says that the message has no form in Redox JSON.
+	NoRedox bool `json:"noRedox,omitempty"`
 }
 
 // Encode is the Info of a log entry.

@@ -194,5 +194,5 @@ func (s Subscription) Matches(source string, e Event) bool {
 		return false
 	}
 	// A FHIR notification needs an event that has one.
-	return s.Content == Redox && e.Message != "" || s.Content != Redox && e.Name != ""
+	return s.Content == Redox && e.Message != "" && !e.NoRedox || s.Content != Redox && e.Name != ""
 }

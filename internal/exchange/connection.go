@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -18,15 +19,19 @@ import (
 
 // Connection is a vendor's API that is polled, as the JSON API has it.
 type Connection struct {
-	ID           string   `json:"id"`
-	Vendor       string   `json:"vendor"`
-	BaseURL      string   `json:"baseUrl"`
+	ID string `json:"id"`
+	// Kind is "" for a vendor's API, or KindMLLP.
+	Kind         string   `json:"kind,omitempty"`
+	Vendor       string   `json:"vendor,omitempty"`
+	BaseURL      string   `json:"baseUrl,omitempty"`
 	Practice     string   `json:"practice,omitempty"`
 	ClientID     string   `json:"clientId,omitempty"`
 	ClientSecret string   `json:"clientSecret,omitempty"`
 	TimeZone     string   `json:"timeZone,omitempty"`
 	Source       string   `json:"source,omitempty"`
-	Actions      []Action `json:"actions"`
+	Actions      []Action `json:"actions,omitempty"`
+	// HL7v2 are the settings of KindMLLP.
+	HL7v2 *HL7v2 `json:"hl7v2,omitempty"`
 }
 
 // Action is one thing that is polled.
@@ -51,18 +56,23 @@ type Poller interface {
 
 // Connections keeps the connections of all tenants and hands them to a poller.
 type Connections struct {
-	x      *Exchange
-	poller Poller
+	x         *Exchange
+	poller    Poller
+	listeners *listeners
+	applying  sync.Mutex // one Apply after the other: what was read last counts
 }
 
 // NewConnections makes them.
-func NewConnections(x *Exchange, p Poller) *Connections { return &Connections{x, p} }
+func NewConnections(x *Exchange, p Poller) *Connections {
+	return &Connections{x: x, poller: p, listeners: &listeners{x: x, all: map[string]*listener{}}}
+}
 
 // Register adds the routes:
 //
 //	GET    connections          POST connections          GET PUT DELETE connections/{id}
 //	POST   connections/{id}/actions/{action}/run
 //	GET    polls
+//	GET    listeners
 func (cs *Connections) Register(e gin.IRoutes) {
 	e.GET(AdminPath+"/connections", cs.x.admin(cs.list))
 	e.POST(AdminPath+"/connections", cs.x.admin(cs.put))
@@ -71,6 +81,7 @@ func (cs *Connections) Register(e gin.IRoutes) {
 	e.DELETE(AdminPath+"/connections/:id", cs.x.admin(cs.delete))
 	e.POST(AdminPath+"/connections/:id/actions/:action/run", cs.x.admin(cs.run))
 	e.GET(AdminPath+"/polls", cs.x.admin(cs.polls))
+	e.GET(AdminPath+"/listeners", cs.x.admin(func(r *adminRequest) (any, error) { return cs.listeners.status(r.tenant), nil }))
 }
 
 // name is a connection's name for the poller, which knows those of all tenants.
@@ -97,11 +108,14 @@ func (c Connection) polled(t store.Tenant) (polling.Connection, error) {
 
 // Apply reads the connections of all tenants and gives them to the poller.
 func (cs *Connections) Apply(ctx context.Context) error {
+	cs.applying.Lock()
+	defer cs.applying.Unlock()
 	tenants, err := cs.x.o.Store.Tenants(ctx)
 	if err != nil {
 		return err
 	}
 	var all []polling.Connection
+	listening := map[string]wantedListener{}
 	for _, t := range tenants {
 		if t == store.System {
 			continue
@@ -111,6 +125,12 @@ func (cs *Connections) Apply(ctx context.Context) error {
 			return err
 		}
 		for _, c := range of {
+			if c.Kind == KindMLLP {
+				if c.HL7v2 != nil && c.HL7v2.Listen != "" {
+					listening[name(t, c.ID)] = wantedListener{t, c}
+				}
+				continue
+			}
 			p, err := c.polled(t)
 			if err != nil {
 				cs.x.o.Logger.ErrorContext(ctx, "connection cannot be used", "tenant", t, "connection", c.ID, "error", err)
@@ -119,16 +139,26 @@ func (cs *Connections) Apply(ctx context.Context) error {
 			all = append(all, p)
 		}
 	}
+	cs.listeners.apply(ctx, listening)
 	return cs.poller.Apply(ctx, all)
 }
 
 func (cs *Connections) of(ctx context.Context, t store.Tenant) ([]Connection, error) {
-	return documents.List[Connection](ctx, cs.x.o.Store, t, kindConnection)
+	return connectionsOf(ctx, cs.x.o.Store, t)
+}
+
+func connectionsOf(ctx context.Context, items store.Items, t store.Tenant) ([]Connection, error) {
+	return documents.List[Connection](ctx, items, t, kindConnection)
 }
 
 func (c Connection) shown() Connection {
 	if c.ClientSecret != "" {
 		c.ClientSecret = secretHidden
+	}
+	if c.HL7v2 != nil && c.HL7v2.TLS != nil {
+		h, secured := *c.HL7v2, *c.HL7v2.TLS
+		secured.PrivateKey, h.TLS = secretHidden, &secured
+		c.HL7v2 = &h
 	}
 	return c
 }
@@ -165,6 +195,9 @@ func (cs *Connections) put(r *adminRequest) (any, error) {
 		if c.ClientSecret == secretHidden {
 			c.ClientSecret = old.ClientSecret
 		}
+		if h := c.HL7v2; h != nil && h.TLS != nil && h.TLS.PrivateKey == secretHidden && old.HL7v2 != nil && old.HL7v2.TLS != nil {
+			h.TLS.PrivateKey = old.HL7v2.TLS.PrivateKey
+		}
 	} else if c.ID == "" {
 		c.ID = cs.x.o.NewID()
 	}
@@ -174,7 +207,11 @@ func (cs *Connections) put(r *adminRequest) (any, error) {
 	if err := cs.x.checkSource(ctx, r.tenant, c.Source); err != nil {
 		return nil, err
 	}
-	if _, err := c.polled(r.tenant); err != nil {
+	if c.Kind != "" || c.HL7v2 != nil {
+		if err := c.listens(); err != nil {
+			return nil, err
+		}
+	} else if _, err := c.polled(r.tenant); err != nil {
 		var field *notifications.FieldError
 		if !errors.As(err, &field) {
 			err = outcome.BadRequest(outcome.CodeValue, "%s", err)

@@ -16,6 +16,7 @@
 //	redelivery.go  a message that is sent again
 //	patientmerge.go two patients become one
 //	provenance.go  which message gave which version
+//	hl7v2*.go      HL7 v2 messages in; listener.go their listeners
 //	redoxapi.go    /endpoint and /query; redoxerror.go the form of errors
 //	writeback.go   FHIR writeback operations
 //	admin*.go      the JSON API to look at and manage all of this

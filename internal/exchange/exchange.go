@@ -54,7 +54,14 @@ func (x *Exchange) Sources() Sources { return x.sources }
 // RedoxMessage returns a message of the log as Redox JSON, for the
 // destinations that take the data model.
 func (x *Exchange) RedoxMessage(ctx context.Context, t store.Tenant, id string) ([]byte, error) {
-	return x.messages.Body(ctx, t, id)
+	m, text, err := x.messages.read(ctx, t, id)
+	if err == nil && m.Bytes > inRecord {
+		text, err = x.messages.Body(ctx, t, id)
+	}
+	if err == nil && m.Format == formatHL7v2 {
+		return x.redoxOfHL7v2(ctx, t, m, text)
+	}
+	return text, err
 }
 
 // Deliver takes a message from a poller: it is the polling.Sink.

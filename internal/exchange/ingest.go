@@ -19,7 +19,7 @@ import (
 // Receipt says what became of a message.
 type Receipt struct {
 	Message Message
-	// Parsed is nil when the text could not be read.
+	// Parsed is nil when the text could not be read, or is not Redox JSON.
 	Parsed *redox.Message
 	// Matched are the subscriptions that will be told.
 	Matched []notifications.Subscription
@@ -120,18 +120,24 @@ func (x *Exchange) commit(ctx context.Context, t store.Tenant, src Source, rc *R
 	if err != nil {
 		return err
 	}
+	return x.commitSaid(ctx, t, src, rc, raw, said, rc.Parsed.Meta())
+}
+
+// commitSaid commits what a message says in FHIR. Of meta, the destinations
+// count, and what tells the message from others.
+func (x *Exchange) commitSaid(ctx context.Context, t store.Tenant, src Source, rc *Receipt, raw []byte, said *mapping.Message, meta *redox.Meta) (err error) {
 	event := notifications.Event{
 		DataModel: said.DataModel, EventType: said.EventType, Name: said.Event.Name,
 		Message: rc.Message.ID, SourceID: src.ID, SourceName: src.Name, Test: said.Test,
 	}
-	if err := x.route(ctx, t, rc, &event); err != nil {
+	if err := x.route(ctx, t, src, rc, said, meta.Destinations, &event); err != nil {
 		return err
 	}
 	m := &rc.Message
 	if at := eventTime(said, m.ReceivedAt); !at.IsZero() {
 		m.EventAt = &at
 	}
-	if distinct(rc.Parsed.Meta()) {
+	if distinct(meta) {
 		m.content = byContent(src.ID, raw)
 		earlier, ok, err := x.messages.redelivered(ctx, t, m.content)
 		if err != nil {
@@ -200,12 +206,12 @@ const noSubscriptions = "No subscriptions. Meta.Destinations needs to contain a 
 // route finds the subscriptions that a message goes to. Where Meta names
 // destinations, it goes only to those; in a sandbox, names that nobody
 // subscribes are noted and passed over, so that sample messages can be sent.
-func (x *Exchange) route(ctx context.Context, t store.Tenant, rc *Receipt, event *notifications.Event) error {
+func (x *Exchange) route(ctx context.Context, t store.Tenant, src Source, rc *Receipt, said *mapping.Message, to []redox.Party, event *notifications.Event) error {
 	subs, err := x.o.Registry.Subscriptions(ctx, t)
 	if err != nil {
 		return err
 	}
-	for i, d := range rc.Parsed.Meta().Destinations {
+	for i, d := range to {
 		if d.ID == "" {
 			continue
 		}
@@ -217,6 +223,12 @@ func (x *Exchange) route(ctx context.Context, t store.Tenant, rc *Receipt, event
 			rc.Message.Warnings = append(rc.Message.Warnings, fmt.Sprintf("Meta.Destinations[%d] is not subscribed; it was passed over.", i))
 		default:
 			return failure(http.StatusBadRequest, moduleSubscriptions, noSubscriptions)
+		}
+	}
+	if rc.Message.Format == formatHL7v2 && slices.ContainsFunc(subs, func(s notifications.Subscription) bool { return s.Content == notifications.Redox }) {
+		if _, err := x.redoxOf(t, src, said); err != nil {
+			event.NoRedox = true
+			rc.Message.Warnings = append(rc.Message.Warnings, "It has no form in Redox JSON; subscriptions with content redox are not told.")
 		}
 	}
 	for _, s := range subs {

@@ -38,6 +38,9 @@ type Message struct {
 	// EventAt is the EventDateTime of the message, no later than it came.
 	EventAt *time.Time           `json:"eventDateTime,omitempty"`
 	Status  notifications.Status `json:"status"`
+	// Format of the text: "" for Redox JSON, "hl7v2" for HL7 v2, "fhir" for a
+	// FHIR Bundle.
+	Format string `json:"format,omitempty"`
 	// Errors say why it failed, in Redox's form.
 	Errors []RedoxError `json:"errors,omitempty"`
 	// Warnings say what was not done as the message asked.

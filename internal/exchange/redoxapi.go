@@ -21,7 +21,7 @@ const maxRedoxBody = 10 << 20
 // sourceHeader names the source where a credential serves several.
 const sourceHeader = "Redox-Source-Id"
 
-// RedoxAPI serves /endpoint and /query, the data model API.
+// RedoxAPI serves /endpoint and /query, the data model API, and /hl7v2.
 type RedoxAPI struct {
 	x *Exchange
 	// DefaultSource is the source of messages that name none; "" for none.
@@ -37,6 +37,7 @@ func NewRedoxAPI(x *Exchange) *RedoxAPI { return &RedoxAPI{x: x} }
 func (a *RedoxAPI) Register(e gin.IRoutes) {
 	e.POST("/endpoint", a.endpoint)
 	e.POST("/query", a.query)
+	e.POST("/hl7v2", a.hl7v2)
 }
 
 // answerMeta is the Meta of an answer.

@@ -303,7 +303,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup
-	for _, run := range []func(context.Context){s.engine.Run, s.manager.Run, s.follow, s.maintenance.Run} {
+	for _, run := range []func(context.Context){s.engine.Run, s.manager.Run, s.connections.Run, s.follow, s.maintenance.Run} {
 		all.Add(1)
 		go func() {
 			defer all.Done()

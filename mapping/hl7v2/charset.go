@@ -168,3 +168,10 @@ func wideText(raw []byte) (charset, bool) {
 	}
 	return charset{}, false
 }
+
+// KnownCharset tells whether there is a character set of that name in table
+// 0211, or one that senders write instead.
+func KnownCharset(name string) bool {
+	_, ok := charsetNamed(name)
+	return ok
+}

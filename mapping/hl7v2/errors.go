@@ -22,6 +22,7 @@ var (
 	ErrEvent       = errors.New("unsupported event code")
 	ErrProcessing  = errors.New("unsupported processing id")
 	ErrVersion     = errors.New("unsupported version id")
+	ErrDuplicate   = errors.New("duplicate key identifier")
 	ErrInternal    = errors.New("application internal error")
 )
 
@@ -47,6 +48,7 @@ var conditions = []struct {
 	{ErrVersion, "203", "Unsupported version id", true},
 	{ErrSize, "207", "Application internal error", true},
 	{ErrFrame, "207", "Application internal error", true},
+	{ErrDuplicate, "205", "Duplicate key identifier", false},
 	{ErrInternal, "207", "Application internal error", true},
 }
 
