@@ -123,6 +123,10 @@ func From(err error) *Error {
 		return terminologyError(err, http.StatusUnprocessableEntity, CodeTooCostly)
 	case errors.Is(err, terminology.ErrInvalid):
 		return terminologyError(err, http.StatusUnprocessableEntity, CodeInvalid)
+	case errors.Is(err, terminology.ErrServer):
+		return terminologyError(err, http.StatusBadGateway, CodeTransient)
+	case errors.Is(err, terminology.ErrUnavailable):
+		return terminologyError(err, http.StatusServiceUnavailable, CodeTransient)
 	case errors.Is(err, store.ErrNotFound):
 		return with(err, New(http.StatusNotFound, CodeNotFound, "There is no such resource."))
 	case errors.Is(err, store.ErrConflict):

@@ -201,6 +201,9 @@ func (l *Library) Resource(context.Context, string, string) ([]byte, bool, error
 	return nil, false, nil
 }
 
+// Maps implements terminology.Reader: there are none here.
+func (l *Library) Maps(context.Context, int) ([][]byte, error) { return nil, nil }
+
 // Extensions implements validate.Extensions.
 func (l *Library) Extensions(ctx context.Context, urls []string) (map[string]*validate.Extension, error) {
 	var known map[string]*validate.Extension

@@ -122,13 +122,13 @@ func (l *Library) included(ctx context.Context, i *include, system, code string,
 }
 
 func (l *Library) inSystem(ctx context.Context, system, code string) (Membership, error) {
-	v, err := l.service.ValidateIn(ctx, system, "", code, "")
+	v, err := l.service.ValidateIn(ctx, terminology.CodeSystem{URL: system}, []terminology.Coding{{Code: code}}, terminology.Rules{})
 	switch {
 	case errors.Is(err, terminology.ErrNotHeld) || errors.Is(err, terminology.ErrInvalid) || errors.Is(err, terminology.ErrTooCostly):
 		return Unknown, nil
 	case err != nil:
 		return Unknown, err
-	case v.Result || v.Display != "":
+	case v.Known:
 		return In, nil
 	}
 	return Out, nil

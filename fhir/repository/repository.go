@@ -16,6 +16,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/profile"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
+	"github.com/fhirfacade/fhirfacade/fhir/terminology"
 	"github.com/fhirfacade/fhirfacade/fhir/validate"
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -47,6 +48,11 @@ type Options struct {
 	// Guides are the implementation guides that all tenants know; none when
 	// nil.
 	Guides *profile.Library
+	// MaxCodes is the most codes of a value set that is expanded; 10,000 when 0.
+	MaxCodes int
+	// TerminologyServer is asked for code systems and value sets that go
+	// elsewhere; none when nil.
+	TerminologyServer terminology.Server
 	// DefaultCount and MaxCount bound pages of searches and histories.
 	DefaultCount, MaxCount int
 }

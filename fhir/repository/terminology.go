@@ -7,6 +7,7 @@ import (
 
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/profile"
+	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/fhir/terminology"
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -14,7 +15,7 @@ import (
 // Terminology answers by the CodeSystems, ValueSets and ConceptMaps of a
 // tenant and by R4's own value sets.
 func (r *Repository) Terminology(t store.Tenant) *terminology.Service {
-	return terminology.New(terminology.Options{Reader: canonicals{r, t}, Definitions: r.o.Definitions})
+	return terminology.New(terminology.Options{Reader: canonicals{r, t}, Definitions: r.o.Definitions, MaxCodes: r.o.MaxCodes, Server: r.o.TerminologyServer})
 }
 
 // canonicals reads the terminology resources of a tenant.
@@ -79,6 +80,19 @@ func (c canonicals) Resource(ctx context.Context, typ, id string) ([]byte, bool,
 		return nil, false, nil
 	}
 	return nil, false, err
+}
+
+// Maps returns the tenant's current ConceptMaps.
+func (c canonicals) Maps(ctx context.Context, max int) ([][]byte, error) {
+	documents, err := c.r.Matching(ctx, c.t, search.Everything(c.r.o.Definitions, "ConceptMap"), max)
+	if err != nil {
+		return nil, err
+	}
+	bodies := make([][]byte, len(documents))
+	for i, d := range documents {
+		bodies[i] = d.Body
+	}
+	return bodies, nil
 }
 
 // vocabulary is the terminology of a search.

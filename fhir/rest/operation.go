@@ -72,44 +72,68 @@ func (r *request) at(operation string) string {
 	return u + "/" + operation
 }
 
+// given are the parameters of the URL and of a form, and the list of those of
+// a Parameters resource, where a POST has one.
+func (a *API) given(r *request) (plain []search.Parameter, list rawjson.Node, err error) {
+	if r.Request.Method != http.MethodPost || r.Request.ContentLength == 0 {
+		return r.query, list, nil
+	}
+	if ct, _, _ := mime.ParseMediaType(r.GetHeader("Content-Type")); ct == "application/x-www-form-urlencoded" {
+		plain, err = a.parameters(r)
+		return plain, list, err
+	}
+	body, err := a.body(r)
+	if err != nil {
+		return nil, list, err
+	}
+	doc, _, err := a.o.Repository.Check(body)
+	if err != nil {
+		return nil, list, err
+	}
+	if t, _ := doc.Root().Member("resourceType"); !t.Is("Parameters") {
+		return nil, list, outcome.BadRequest(outcome.CodeInvalid, "An operation takes its parameters in a Parameters resource.").At("resourceType")
+	}
+	list, _ = doc.Root().Member("parameter")
+	return r.query, list, nil
+}
+
+// valueIn is the value[x] of a Parameters.parameter.
+func valueIn(p rawjson.Node) (typ string, value rawjson.Node) {
+	for m := range p.Members() {
+		if of, ok := strings.CutPrefix(m.Name(), "value"); ok {
+			return of, m
+		}
+	}
+	return "", value
+}
+
+// plainText is a primitive as it stands in a URL; "" for anything else.
+func plainText(v rawjson.Node) string {
+	switch v.Kind() {
+	case rawjson.KindString:
+		return v.String()
+	case rawjson.KindObject, rawjson.KindArray:
+		return ""
+	}
+	return string(v.Raw())
+}
+
 // operationParameters are those of the URL and, of a POST, those of a form or
 // of a Parameters resource, whose values are primitives, or a Coding as
 // system|code.
 func (a *API) operationParameters(r *request) ([]search.Parameter, error) {
-	if r.Request.Method != http.MethodPost || r.Request.ContentLength == 0 {
-		return r.query, nil
-	}
-	if ct, _, _ := mime.ParseMediaType(r.GetHeader("Content-Type")); ct == "application/x-www-form-urlencoded" {
-		return a.parameters(r)
-	}
-	body, err := a.body(r)
+	all, list, err := a.given(r)
 	if err != nil {
 		return nil, err
 	}
-	doc, _, err := a.o.Repository.Check(body)
-	if err != nil {
-		return nil, err
-	}
-	if t, _ := doc.Root().Member("resourceType"); !t.Is("Parameters") {
-		return nil, outcome.BadRequest(outcome.CodeInvalid, "An operation takes its parameters in a Parameters resource.").At("resourceType")
-	}
-	all := r.query
-	list, _ := doc.Root().Member("parameter")
 	for p := range list.Elements() {
 		name, _ := p.Member("name")
-		value := ""
-		for m := range p.Members() {
-			if strings.HasPrefix(m.Name(), "value") {
-				value = m.String()
-				switch {
-				case m.Name() == "valueCoding":
-					value = coding(m)
-				case value == "":
-					value = string(m.Raw()) // a number or a boolean
-				}
-			}
+		typ, v := valueIn(p)
+		value := plainText(v)
+		if typ == "Coding" {
+			value = coding(v)
 		}
-		if value == "" || value[0] == '{' || value[0] == '[' {
+		if value == "" {
 			return nil, outcome.BadRequest(outcome.CodeValue, "The parameter %s needs a primitive value.", shorten(name.String())).At("Parameters.parameter")
 		}
 		all = append(all, search.Parameter{Name: name.String(), Value: value})

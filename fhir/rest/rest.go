@@ -17,7 +17,8 @@
 //	meta.go         $meta, $meta-add, $meta-delete
 //	operation.go    other operations
 //	validate.go     $validate
-//	terminology.go  $expand, $validate-code, $lookup, $subsumes, $translate
+//	terminology.go  parameters of the terminology operations; expand.go,
+//	                codes.go and translate.go are these
 //	definition.go   the definitions that the server works by, as resources
 //	batch.go        batch, transaction
 //	capability.go   the CapabilityStatement

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
@@ -15,66 +14,260 @@ import (
 )
 
 // The terminology operations (https://hl7.org/fhir/R4/terminology-service.html)
-// take the value set, code system or map by its canonical URL or as the
-// instance, and a code by system and code.
+// take the value set, code system or map by its canonical URL, as the instance,
+// or in the request, and a code by system and code, as a Coding or as a
+// CodeableConcept. What is not a primitive comes in a Parameters resource.
 
-// asked are the parameters of an operation, by name.
-type asked map[string]string
+// takes is what an operation takes as a parameter.
+type takes int
+
+const (
+	takesOne takes = iota // a primitive
+	takesMany
+	takesCoding
+	takesConcept
+	takesResource
+	takesParts
+)
+
+// kept says why parameters that R4 has are not taken.
+var kept = map[string]string{
+	"date":             "codes are looked at as they are defined now",
+	"context":          "name the value set itself by url",
+	"contextDirection": "name the value set itself by url",
+}
+
+// asked are the parameters of an operation.
+type asked struct {
+	texts map[string][]string
+	nodes map[string]rawjson.Node
+	parts []rawjson.Node
+}
+
+// text is a parameter's first value, "" without one.
+func (q asked) text(name string) string {
+	if all := q.texts[name]; len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
 
 // asks reads the parameters; those not listed are refused by name.
-func (a *API) asks(r *request, names ...string) (asked, error) {
-	given, err := a.operationParameters(r)
+func (a *API) asks(r *request, known map[string]takes) (asked, error) {
+	q := asked{map[string][]string{}, map[string]rawjson.Node{}, nil}
+	plain, list, err := a.given(r)
 	if err != nil {
-		return nil, err
+		return q, err
 	}
-	all := asked{}
-	for _, p := range given {
-		if !slices.Contains(names, p.Name) {
-			return nil, outcome.BadRequest(outcome.CodeNotSupported, "The operation has no parameter %s here; it has %s.", shorten(p.Name), strings.Join(names, ", "))
+	for _, p := range plain {
+		switch of, ok := known[p.Name]; {
+		case !ok:
+			return q, unknownParameter(p.Name, known)
+		case of > takesMany:
+			return q, outcome.BadRequest(outcome.CodeValue, "The parameter %s is sent by POST, in a Parameters resource.", p.Name)
 		}
-		if _, twice := all[p.Name]; twice {
-			return nil, outcome.BadRequest(outcome.CodeValue, "The parameter %s is given twice.", p.Name)
-		}
-		all[p.Name] = p.Value
+		q.texts[p.Name] = append(q.texts[p.Name], p.Value)
 	}
-	return all, nil
+	for p := range list.Elements() {
+		if err := q.read(p, known); err != nil {
+			return q, err
+		}
+	}
+	for name, values := range q.texts {
+		if len(values) > 1 && known[name] != takesMany {
+			return q, twice(name)
+		}
+	}
+	return q, nil
+}
+
+func twice(name string) error {
+	return outcome.BadRequest(outcome.CodeValue, "The parameter %s is given twice.", name)
+}
+
+func unknownParameter(name string, known map[string]takes) error {
+	if why, ok := kept[name]; ok {
+		return outcome.BadRequest(outcome.CodeNotSupported, "The parameter %s is not taken here: %s.", name, why)
+	}
+	var names []string
+	for n := range known {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return outcome.BadRequest(outcome.CodeNotSupported, "The operation has no parameter %s here; it has %s.", shorten(name), strings.Join(names, ", "))
+}
+
+// read takes one Parameters.parameter.
+func (q *asked) read(p rawjson.Node, known map[string]takes) error {
+	member, _ := p.Member("name")
+	name := member.String()
+	of, ok := known[name]
+	if !ok {
+		return unknownParameter(name, known)
+	}
+	typ, value := valueIn(p)
+	wrong := func(what string) error {
+		return outcome.BadRequest(outcome.CodeValue, "The parameter %s is %s.", name, what).At("Parameters.parameter")
+	}
+	switch of {
+	case takesOne, takesMany:
+		v := plainText(value)
+		if v == "" {
+			return wrong("a primitive value")
+		}
+		q.texts[name] = append(q.texts[name], v)
+		return nil
+	case takesParts:
+		parts, ok := p.Member("part")
+		if !ok {
+			return wrong("made of parts")
+		}
+		q.parts = append(q.parts, parts)
+		return nil
+	case takesCoding:
+		if typ != "Coding" {
+			return wrong("a valueCoding")
+		}
+	case takesConcept:
+		if typ != "CodeableConcept" {
+			return wrong("a valueCodeableConcept")
+		}
+	case takesResource:
+		want := strings.ToUpper(name[:1]) + name[1:]
+		if value, _ = p.Member("resource"); !value.Exists() {
+			return wrong("a resource")
+		}
+		if t, _ := value.Member("resourceType"); !t.Is(want) {
+			return wrong("a " + want)
+		}
+	}
+	if q.nodes[name].Exists() {
+		return twice(name)
+	}
+	q.nodes[name] = value
+	return nil
 }
 
 // need refuses a call without a parameter.
 func (q asked) need(names ...string) error {
 	for _, name := range names {
-		if q[name] == "" {
+		if q.text(name) == "" {
 			return outcome.BadRequest(outcome.CodeRequired, "The operation needs the parameter %s.", name)
 		}
 	}
 	return nil
 }
 
-// canonicalOf is url|version of the parameters, or the instance of the URL.
-func (q asked) canonicalOf(r *request, url, version string) (string, error) {
-	if id := r.instance(); id != "" {
-		if q[url] != "" {
-			return "", outcome.BadRequest(outcome.CodeValue, "The parameter %s does not go with an instance.", url)
+// flag is a boolean, false without a value.
+func (q asked) flag(name string) (bool, error) {
+	switch q.text(name) {
+	case "true":
+		return true, nil
+	case "false", "":
+		return false, nil
+	}
+	return false, outcome.BadRequest(outcome.CodeValue, "The value of %s must be true or false.", name)
+}
+
+// oneOf tells which of some parameters is given; more than one, or none unless
+// it may be missing, is refused.
+func (q asked) oneOf(optional bool, names ...string) (string, error) {
+	found := ""
+	for _, n := range names {
+		if q.text(n) == "" && !q.nodes[n].Exists() {
+			continue
 		}
-		return r.typ + "/" + id, nil
+		if found != "" {
+			return "", outcome.BadRequest(outcome.CodeValue, "The parameters %s and %s do not go together.", found, n)
+		}
+		found = n
 	}
-	if err := q.need(url); err != nil {
-		return "", err
+	if found == "" && !optional {
+		return "", outcome.BadRequest(outcome.CodeRequired, "The operation needs the parameter %s.", strings.Join(names, " or "))
 	}
-	if q[version] != "" {
-		return q[url] + "|" + q[version], nil
+	return found, nil
+}
+
+// subject is what an operation is about: a canonical URL with its version, the
+// instance of the URL, or a resource that came with the request.
+func (q asked) subject(r *request, optional bool, url, version, resource string) (canonical string, given rawjson.Node, err error) {
+	which, err := q.oneOf(optional || r.instance() != "", url, resource)
+	if err != nil {
+		return "", given, err
 	}
-	return q[url], nil
+	if id := r.instance(); id != "" {
+		if which != "" {
+			return "", given, outcome.BadRequest(outcome.CodeValue, "The parameter %s does not go with an instance.", which)
+		}
+		canonical = r.typ + "/" + id
+	} else if which == url {
+		canonical = q.text(url)
+	}
+	switch v := q.text(version); {
+	case v == "":
+	case which != url:
+		return "", given, outcome.BadRequest(outcome.CodeValue, "The parameter %s goes with %s.", version, url)
+	case strings.Contains(canonical, "|"):
+		return "", given, outcome.BadRequest(outcome.CodeValue, "The parameter %s has a version already; %s does not go with it.", url, version)
+	default:
+		canonical += "|" + v
+	}
+	return canonical, q.nodes[resource], nil
+}
+
+// codings are the codes that are asked about: by code with the parameter
+// system, as coding, or as codeableConcept.
+func (q asked) codings(system, version string) ([]terminology.Coding, error) {
+	which, err := q.oneOf(false, "code", "coding", "codeableConcept")
+	if err != nil {
+		return nil, err
+	}
+	if which != "code" {
+		for _, name := range []string{system, version, "display"} {
+			if name != "" && q.text(name) != "" {
+				return nil, outcome.BadRequest(outcome.CodeValue, "The parameters %s and %s do not go together.", which, name)
+			}
+		}
+	}
+	var all []terminology.Coding
+	switch which {
+	case "code":
+		return []terminology.Coding{{System: q.text(system), Version: q.text(version), Code: q.text("code"), Display: q.text("display")}}, nil
+	case "coding":
+		all = append(all, codingIn(q.nodes[which]))
+	default:
+		list, _ := q.nodes[which].Member("coding")
+		for c := range list.Elements() {
+			if c := codingIn(c); c.Code != "" {
+				all = append(all, c)
+			}
+		}
+	}
+	if len(all) == 0 || all[0].Code == "" {
+		return nil, outcome.BadRequest(outcome.CodeRequired, "The parameter %s has no code.", which)
+	}
+	return all, nil
+}
+
+func textIn(n rawjson.Node, member string) string {
+	m, _ := n.Member(member)
+	return m.String()
+}
+
+func codingIn(n rawjson.Node) terminology.Coding {
+	return terminology.Coding{System: textIn(n, "system"), Version: textIn(n, "version"), Code: textIn(n, "code"), Display: textIn(n, "display")}
 }
 
 // systemOf is the code system that the parameters or the URL name.
-func (a *API) systemOf(r *request, q asked, parameter string) (url, version string, err error) {
+func (a *API) systemOf(r *request, q asked) (url, version string, err error) {
 	id := r.instance()
 	if id == "" {
-		return q[parameter], q["version"], q.need(parameter)
+		return q.text("system"), q.text("version"), nil
 	}
-	if q[parameter] != "" {
-		return "", "", outcome.BadRequest(outcome.CodeValue, "The parameter %s does not go with an instance.", parameter)
+	for _, name := range []string{"system", "version"} {
+		if q.text(name) != "" {
+			return "", "", outcome.BadRequest(outcome.CodeValue, "The parameter %s does not go with an instance.", name)
+		}
 	}
 	d, err := a.o.Repository.Read(r.Request.Context(), r.tenant, store.Ref{Type: r.typ, ID: id})
 	if err != nil {
@@ -84,16 +277,10 @@ func (a *API) systemOf(r *request, q asked, parameter string) (url, version stri
 	if err != nil {
 		return "", "", err
 	}
-	if m, ok := doc.Root().Member("url"); ok {
-		url = m.String()
-	}
-	if m, ok := doc.Root().Member("version"); ok {
-		version = m.String()
-	}
-	if url == "" {
+	if url = textIn(doc.Root(), "url"); url == "" {
 		return "", "", outcome.New(http.StatusUnprocessableEntity, outcome.CodeInvalid, "The CodeSystem has no url to know its codes by.")
 	}
-	return url, version, nil
+	return url, textIn(doc.Root(), "version"), nil
 }
 
 // fields is a JSON object.
@@ -127,211 +314,24 @@ func stringParameter(name, value string) fields {
 	return fields{"name": name, "valueString": value}
 }
 
-// expand: ValueSet/$expand
-// (https://hl7.org/fhir/R4/valueset-operation-expand.html). filter is part of
-// a display or a code, without regard to case.
-func (a *API) expand(r *request) error {
-	q, err := a.asks(r, "url", "valueSetVersion", "filter", "offset", "count")
-	if err != nil {
-		return err
+// whole is a whole number from 0 up, missing where it is not given.
+func (q asked) whole(name string, missing int) (int, error) {
+	if q.text(name) == "" {
+		return missing, nil
 	}
-	name, err := q.canonicalOf(r, "url", "valueSetVersion")
-	if err != nil {
-		return err
+	n, err := strconv.Atoi(q.text(name))
+	if err != nil || n < 0 {
+		return 0, outcome.BadRequest(outcome.CodeValue, "The value of %s must be a whole number from 0 up.", name)
 	}
-	page := map[string]int{"offset": 0, "count": -1}
-	expansion := fields{"timestamp": a.o.Now().UTC().Format(time.RFC3339)}
-	var used []fields
-	for _, p := range []string{"offset", "count"} {
-		if q[p] == "" {
-			continue
-		}
-		if page[p], err = strconv.Atoi(q[p]); err != nil || page[p] < 0 {
-			return outcome.BadRequest(outcome.CodeValue, "The value of %s must be a whole number from 0 up.", p)
-		}
-		used = append(used, fields{"name": p, "valueInteger": page[p]})
-	}
-	codes, err := a.o.Repository.Terminology(r.tenant).Expand(r.Request.Context(), name)
-	if err != nil {
-		return err
-	}
-	if filter := strings.ToLower(q["filter"]); filter != "" {
-		used = append(used, fields{"name": "filter", "valueString": q["filter"]})
-		codes = slices.DeleteFunc(slices.Clone(codes), func(c terminology.Code) bool {
-			return !strings.Contains(strings.ToLower(c.Display), filter) && !strings.Contains(strings.ToLower(c.Code), filter)
-		})
-	}
-	expansion["total"], expansion["offset"] = len(codes), page["offset"]
-	codes = codes[min(page["offset"], len(codes)):]
-	if page["count"] >= 0 {
-		codes = codes[:min(page["count"], len(codes))]
-	}
-	var contains []fields
-	for _, c := range codes {
-		contains = append(contains, coded(c))
-	}
-	if len(contains) > 0 {
-		expansion["contains"] = contains
-	}
-	if len(used) > 0 {
-		expansion["parameter"] = used
-	}
-	set := fields{"resourceType": "ValueSet", "status": "active", "expansion": expansion}
-	set.set("url", q["url"])
-	return a.answer(r, set)
+	return n, nil
 }
 
-// coded is a code as ValueSet.expansion.contains.
+// coded is a code as ValueSet.expansion.contains, or as a Coding.
 func coded(c terminology.Code) fields {
 	f := fields{}
 	f.set("system", c.System)
 	f.set("version", c.Version)
 	f.set("code", c.Code)
 	f.set("display", c.Display)
-	if c.Abstract {
-		f["abstract"] = true
-	}
-	if c.Inactive {
-		f["inactive"] = true
-	}
 	return f
-}
-
-// validateCode: ValueSet/$validate-code and CodeSystem/$validate-code.
-func (a *API) validateCode(r *request) error {
-	service, ctx := a.o.Repository.Terminology(r.tenant), r.Request.Context()
-	var v terminology.Validation
-	if r.typ == "CodeSystem" {
-		q, err := a.asks(r, "url", "version", "code", "display")
-		if err != nil {
-			return err
-		}
-		system, version, err := a.systemOf(r, q, "url")
-		if err != nil {
-			return err
-		}
-		if err := q.need("code"); err != nil {
-			return err
-		}
-		if v, err = service.ValidateIn(ctx, system, version, q["code"], q["display"]); err != nil {
-			return err
-		}
-	} else {
-		q, err := a.asks(r, "url", "valueSetVersion", "code", "system", "display")
-		if err != nil {
-			return err
-		}
-		name, err := q.canonicalOf(r, "url", "valueSetVersion")
-		if err != nil {
-			return err
-		}
-		if err := q.need("code"); err != nil {
-			return err
-		}
-		if v, err = service.ValidateCode(ctx, name, q["system"], q["code"], q["display"]); err != nil {
-			return err
-		}
-	}
-	return a.answer(r, parameters(fields{"name": "result", "valueBoolean": v.Result}, stringParameter("message", v.Message), stringParameter("display", v.Display)))
-}
-
-// lookup: CodeSystem/$lookup.
-func (a *API) lookup(r *request) error {
-	q, err := a.asks(r, "system", "version", "code")
-	if err != nil {
-		return err
-	}
-	if err := q.need("system", "code"); err != nil {
-		return err
-	}
-	d, err := a.o.Repository.Terminology(r.tenant).Lookup(r.Request.Context(), q["system"], q["version"], q["code"])
-	if err != nil {
-		return err
-	}
-	name, display := d.Name, d.Display
-	if name == "" {
-		name = d.System // both are required in the answer
-	}
-	if display == "" {
-		display = d.Code.Code
-	}
-	all := []fields{stringParameter("name", name), stringParameter("version", d.Version), stringParameter("display", display), stringParameter("definition", d.Definition)}
-	for _, g := range d.Designations {
-		part := []fields{stringParameter("value", g.Value)}
-		if g.Language != "" {
-			part = append(part, fields{"name": "language", "valueCode": g.Language})
-		}
-		all = append(all, fields{"name": "designation", "part": part})
-	}
-	for _, p := range d.Properties {
-		all = append(all, fields{"name": "property", "part": []fields{{"name": "code", "valueCode": p.Code}, propertyValue(p)}})
-	}
-	return a.answer(r, parameters(all...))
-}
-
-// propertyValue keeps the type that the value has, where its text is enough.
-func propertyValue(p terminology.Property) fields {
-	switch p.Type {
-	case "boolean", "integer", "decimal":
-		return fields{"name": "value", "value" + strings.ToUpper(p.Type[:1]) + p.Type[1:]: json.RawMessage(p.Value)}
-	case "dateTime":
-		return fields{"name": "value", "valueDateTime": p.Value}
-	case "code", "coding":
-		return fields{"name": "value", "valueCode": p.Value}
-	}
-	return fields{"name": "value", "valueString": p.Value}
-}
-
-// subsumes: CodeSystem/$subsumes.
-func (a *API) subsumes(r *request) error {
-	q, err := a.asks(r, "codeA", "codeB", "system", "version")
-	if err != nil {
-		return err
-	}
-	system, version, err := a.systemOf(r, q, "system")
-	if err != nil {
-		return err
-	}
-	if err := q.need("codeA", "codeB"); err != nil {
-		return err
-	}
-	found, err := a.o.Repository.Terminology(r.tenant).Subsumes(r.Request.Context(), system, version, q["codeA"], q["codeB"])
-	if err != nil {
-		return err
-	}
-	return a.answer(r, parameters(fields{"name": "outcome", "valueCode": found}))
-}
-
-// translate: ConceptMap/$translate, by the map that is named.
-func (a *API) translate(r *request) error {
-	q, err := a.asks(r, "url", "conceptMapVersion", "code", "system", "targetsystem")
-	if err != nil {
-		return err
-	}
-	name, err := q.canonicalOf(r, "url", "conceptMapVersion")
-	if err != nil {
-		return err
-	}
-	if err := q.need("code", "system"); err != nil {
-		return err
-	}
-	found, err := a.o.Repository.Terminology(r.tenant).Translate(r.Request.Context(), name, q["system"], q["code"], q["targetsystem"])
-	if err != nil {
-		return err
-	}
-	all := []fields{{"name": "result", "valueBoolean": slices.ContainsFunc(found, terminology.Translation.Matches)}}
-	if len(found) == 0 {
-		all = append(all, stringParameter("message", "The map has no translation of the code."))
-	}
-	for _, t := range found {
-		part := []fields{{"name": "equivalence", "valueCode": t.Equivalence}}
-		if concept := coded(t.Target); t.Target.Code != "" {
-			part = append(part, fields{"name": "concept", "valueCoding": concept})
-		}
-		if !strings.HasPrefix(t.Source, "ConceptMap/") {
-			part = append(part, fields{"name": "source", "valueUri": t.Source})
-		}
-		all = append(all, fields{"name": "match", "part": part})
-	}
-	return a.answer(r, parameters(all...))
 }

@@ -32,8 +32,26 @@ type concept struct {
 // Property is a CodeSystem.concept.property; Value is its value as text.
 type Property struct{ Code, Type, Value string }
 
-// Designation is a CodeSystem.concept.designation.
-type Designation struct{ Language, Value string }
+// Designation is a CodeSystem.concept.designation. Use is what it is for.
+type Designation struct {
+	Language, Value string
+	Use             Coding
+}
+
+// designations are those of a concept, as CodeSystem and ValueSet have them.
+func designations(n rawjson.Node) []Designation {
+	var all []Designation
+	for d := range elements(n, "designation") {
+		use, _ := d.Member("use")
+		all = append(all, Designation{text(d, "language"), text(d, "value"), codingOf(use)})
+	}
+	return all
+}
+
+// codingOf reads a Coding.
+func codingOf(n rawjson.Node) Coding {
+	return Coding{text(n, "system"), text(n, "version"), text(n, "code"), text(n, "display")}
+}
 
 // Details are what is known of a code.
 type Details struct {
@@ -41,15 +59,14 @@ type Details struct {
 	// Name is that of the code system.
 	Name, Definition string
 	Properties       []Property
-	Designations     []Designation
 }
 
 func (cs *codeSystem) code(c *concept) Code {
-	return Code{cs.url, cs.version, c.code, c.display, c.abstract, c.inactive}
+	return Code{cs.url, cs.version, c.code, c.display, c.abstract, c.inactive, c.designations, cs.insensitive}
 }
 
 func (cs *codeSystem) details(c *concept) Details {
-	d := Details{Code: cs.code(c), Name: cs.name, Definition: c.definition, Properties: c.properties, Designations: c.designations}
+	d := Details{Code: cs.code(c), Name: cs.name, Definition: c.definition, Properties: c.properties}
 	for _, p := range c.parents {
 		d.Properties = appendProperty(d.Properties, Property{"parent", "code", p.code})
 	}
@@ -200,9 +217,7 @@ func (cs *codeSystem) read(n rawjson.Node, parent *concept) error {
 		for p := range elements(el, "property") {
 			c.property(p)
 		}
-		for d := range elements(el, "designation") {
-			c.designations = append(c.designations, Designation{text(d, "language"), text(d, "value")})
-		}
+		c.designations = designations(el)
 		if err := cs.read(el, c); err != nil {
 			return err
 		}
@@ -210,20 +225,29 @@ func (cs *codeSystem) read(n rawjson.Node, parent *concept) error {
 	return nil
 }
 
-func (c *concept) property(n rawjson.Node) {
-	p := Property{Code: text(n, "code")}
+// valueOf is a value[x] as its type and as text: of a Coding, its code.
+func valueOf(n rawjson.Node) (typ, value string) {
 	for m := range n.Members() {
-		typ, ok := strings.CutPrefix(m.Name(), "value")
-		if !ok {
+		of, ok := strings.CutPrefix(m.Name(), "value")
+		if !ok || of == "" {
 			continue
 		}
-		p.Type = strings.ToLower(typ[:1]) + typ[1:]
-		if p.Type == "coding" {
-			p.Value = text(m, "code")
-		} else if p.Value = string(m.Raw()); m.Kind() == rawjson.KindString {
-			p.Value = m.String()
+		typ = strings.ToLower(of[:1]) + of[1:]
+		switch {
+		case typ == "coding":
+			value = text(m, "code")
+		case m.Kind() == rawjson.KindString:
+			value = m.String()
+		default:
+			value = string(m.Raw())
 		}
 	}
+	return typ, value
+}
+
+func (c *concept) property(n rawjson.Node) {
+	p := Property{Code: text(n, "code")}
+	p.Type, p.Value = valueOf(n)
 	c.properties = append(c.properties, p)
 	switch p.Code {
 	case "notSelectable", "abstract":

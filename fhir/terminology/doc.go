@@ -7,7 +7,9 @@
 //	codesystem.go  a CodeSystem with its hierarchy
 //	expand.go      ValueSet.compose to codes
 //	filter.go      ValueSet.compose.include.filter
+//	validate.go    whether a code is one of a value set or code system
 //	translate.go   ConceptMap
+//	server.go      what a terminology server elsewhere is asked
 //
 // A code system is held when its CodeSystem is there and lists its concepts
 // (content complete, fragment or example: then what is listed is what there

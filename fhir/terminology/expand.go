@@ -2,6 +2,7 @@ package terminology
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -18,6 +19,19 @@ type expander struct {
 	done map[string]*set
 	// systems are the code systems that were read.
 	systems map[string]*codeSystem
+	// versions are what the one who asks says of versions.
+	versions Versions
+	// only are the codes that are asked about, in lower case; nil for all. So a
+	// code is found in value sets of any size.
+	only  map[string]bool
+	asked []Coding
+	// used are url|version of the code systems that codes were taken from.
+	used []string
+}
+
+// wants reports whether a code is asked about.
+func (e *expander) wants(code string) bool {
+	return e.only == nil || e.only[strings.ToLower(code)]
 }
 
 // set is a set of codes that keeps their order.
@@ -90,7 +104,11 @@ func (e *expander) read(name string) (*set, error) {
 		return nil, err
 	}
 	if !ok {
-		return e.own(url, version)
+		all, err := e.own(url, version)
+		if errors.Is(err, ErrNotHeld) && e.s.asks(url) != Never {
+			return e.elsewhere(name, nil)
+		}
+		return all, err
 	}
 	doc, err := rawjson.Parse(body, nil)
 	if err != nil {
@@ -108,7 +126,9 @@ func (e *expander) own(url, version string) (*set, error) {
 	all := newSet()
 	for _, system := range values.Systems() {
 		for _, code := range values.Codes(system) {
-			all.add(Code{System: system, Code: code})
+			if e.wants(code) {
+				all.add(Code{System: system, Code: code})
+			}
 		}
 	}
 	return all, e.bounded(name(url), all)
@@ -149,10 +169,8 @@ func (e *expander) stored(url string, root rawjson.Node, failed error) (*set, er
 	contains = func(n rawjson.Node) {
 		for c := range elements(n, "contains") {
 			listed++
-			if code := text(c, "code"); code != "" {
-				all.add(Code{
-					System: text(c, "system"), Version: text(c, "version"), Code: code, Display: text(c, "display"), Abstract: is(c, "abstract", "true"), Inactive: is(c, "inactive", "true"),
-				})
+			if code := text(c, "code"); code != "" && e.wants(code) {
+				all.add(contained(c))
 			}
 			contains(c)
 		}
@@ -162,6 +180,14 @@ func (e *expander) stored(url string, root rawjson.Node, failed error) (*set, er
 		return nil, failed // a page of it
 	}
 	return all, e.bounded(name(url), all)
+}
+
+// contained is a ValueSet.expansion.contains.
+func contained(c rawjson.Node) Code {
+	return Code{
+		System: text(c, "system"), Version: text(c, "version"), Code: text(c, "code"), Display: text(c, "display"),
+		Abstract: is(c, "abstract", "true"), Inactive: is(c, "inactive", "true"), Designations: designations(c),
+	}
 }
 
 // compose: R4, ValueSet.compose: what any include has and no exclude has.
@@ -226,31 +252,23 @@ func (e *expander) include(url string, n rawjson.Node) (*set, error) {
 func (e *expander) system(url, system, version string, n rawjson.Node) (*set, error) {
 	_, listed := n.Member("concept")
 	_, filtered := n.Member("filter")
-	all := newSet()
+	version, err := e.versions.of(url, system, version)
+	if err != nil {
+		return nil, err
+	}
 	if listed {
 		if filtered {
 			return nil, fail(ErrInvalid, "The value set %s lists and filters codes in one include.", url)
 		}
-		// Listed codes need no code system; one that is held has the displays.
-		cs, err := e.codeSystem(system, version)
-		if err != nil {
-			cs = nil
-		}
-		for c := range elements(n, "concept") {
-			code := Code{System: system, Version: version, Code: text(c, "code"), Display: text(c, "display")}
-			if cs != nil {
-				if known, ok := cs.lookup(code.Code); ok {
-					code.Inactive, code.Abstract = known.inactive, known.abstract
-					if code.Display == "" {
-						code.Display = known.display
-					}
-				}
-			}
-			all.add(code)
-		}
-		return all, nil
+		return e.listed(system, version, n), nil
+	}
+	if e.s.asks(system) == Always {
+		return e.elsewhere(url, alone(n, version))
 	}
 	cs, err := e.codeSystem(system, version)
+	if errors.Is(err, ErrNotHeld) && e.s.asks(system) == Unheld {
+		return e.elsewhere(url, alone(n, version))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -258,8 +276,9 @@ func (e *expander) system(url, system, version string, n rawjson.Node) (*set, er
 	if err != nil {
 		return nil, err
 	}
+	all := newSet()
 	for _, c := range cs.concepts {
-		if match(c) {
+		if e.wants(c.code) && match(c) {
 			all.add(cs.code(c))
 			if len(all.codes) > e.s.o.MaxCodes {
 				break // exclude may not save it: the work is bounded
@@ -267,6 +286,33 @@ func (e *expander) system(url, system, version string, n rawjson.Node) (*set, er
 		}
 	}
 	return all, e.bounded(name(url), all)
+}
+
+// listed are codes one by one. They need no code system; one that is held has
+// the displays.
+func (e *expander) listed(system, version string, n rawjson.Node) *set {
+	all := newSet()
+	cs, err := e.codeSystem(system, version)
+	if err != nil {
+		cs = nil
+	}
+	for c := range elements(n, "concept") {
+		code := Code{System: system, Version: version, Code: text(c, "code"), Display: text(c, "display"), Designations: designations(c)}
+		if !e.wants(code.Code) {
+			continue
+		}
+		if cs != nil {
+			if known, ok := cs.lookup(code.Code); ok {
+				code.Inactive, code.Abstract, code.fold = known.inactive, known.abstract, cs.insensitive
+				code.Designations = append(code.Designations, known.designations...)
+				if code.Display == "" {
+					code.Display = known.display
+				}
+			}
+		}
+		all.add(code)
+	}
+	return all
 }
 
 func (e *expander) codeSystem(system, version string) (*codeSystem, error) {
@@ -280,6 +326,37 @@ func (e *expander) codeSystem(system, version string) (*codeSystem, error) {
 			e.systems = map[string]*codeSystem{}
 		}
 		e.systems[key] = cs
+		e.uses(cs.url, cs.version)
 	}
 	return cs, err
+}
+
+func (e *expander) uses(system, version string) {
+	if version != "" && !slices.Contains(e.used, system+"|"+version) {
+		e.used = append(e.used, system+"|"+version)
+	}
+}
+
+// Versions are what one who expands says of the versions of code systems, by
+// their URL (https://hl7.org/fhir/R4/valueset-operation-expand.html).
+type Versions struct {
+	// Default is taken where the value set names none, Force in any case, and
+	// what is not as Check says is refused.
+	Default, Force, Check map[string]string
+}
+
+func (v Versions) of(valueSet, system, version string) (string, error) {
+	if version == "" {
+		version = v.Default[system]
+	}
+	if check := v.Check[system]; check != "" {
+		if version != "" && version != check {
+			return "", fail(ErrInvalid, "The value set %s takes the code system %s in another version than check-system-version says.", valueSet, system)
+		}
+		version = check
+	}
+	if force := v.Force[system]; force != "" {
+		version = force
+	}
+	return version, nil
 }

@@ -15,12 +15,16 @@ var (
 	ErrNotHeld   = errors.New("not held")
 	ErrTooCostly = errors.New("too many codes")
 	ErrInvalid   = errors.New("cannot be used")
+	// ErrServer: the terminology server gave no answer that can be used, or
+	// (ErrUnavailable) none at all.
+	ErrServer      = errors.New("no usable answer of the terminology server")
+	ErrUnavailable = errors.New("the terminology server cannot be reached")
 )
 
 // Error says what could not be answered. Its text names canonical URLs and
 // rules; both are definitions, nobody's data.
 type Error struct {
-	Cause error // ErrNotHeld, ErrTooCostly or ErrInvalid
+	Cause error // ErrNotHeld, ErrTooCostly, ErrInvalid, ErrServer or ErrUnavailable
 	Text  string
 }
 
@@ -38,6 +42,8 @@ type Reader interface {
 	Canonical(ctx context.Context, typ, url, version string) (resource []byte, ok bool, err error)
 	// Resource returns the current resource with an id.
 	Resource(ctx context.Context, typ, id string) (resource []byte, ok bool, err error)
+	// Maps returns the current ConceptMaps, max at most.
+	Maps(ctx context.Context, max int) ([][]byte, error)
 }
 
 // Options are what a service works with.
@@ -46,6 +52,8 @@ type Options struct {
 	Definitions *conformance.Definitions
 	// MaxCodes is the most codes of an expansion; 10,000 by default.
 	MaxCodes int
+	// Server is asked for what goes elsewhere; nil when there is none.
+	Server Server
 }
 
 // Service answers for one tenant. Safe for concurrent use when its Reader is.
@@ -64,7 +72,13 @@ type Code struct {
 	System, Version, Code, Display string
 	// Abstract is not for use in data, Inactive no longer.
 	Abstract, Inactive bool
+	Designations       []Designation
+	// fold says that the code system does not tell upper from lower case.
+	fold bool
 }
+
+// Coding is a code that somebody gives; all but Code may be missing.
+type Coding struct{ System, Version, Code, Display string }
 
 // key is what makes two codes the same.
 func (c Code) key() [2]string { return [2]string{c.System, c.Code} }
@@ -75,43 +89,84 @@ func canonical(s string) (url, version string) {
 	return url, version
 }
 
+// ValueSet is a value set by its canonical URL, with or without |version, by
+// ValueSet/id, or as the resource.
+type ValueSet struct {
+	Canonical string
+	Resource  rawjson.Node
+}
+
+func (e *expander) expand(v ValueSet) (*set, error) {
+	if v.Resource.Exists() {
+		return e.resource("that is given", v.Resource)
+	}
+	return e.valueSet(v.Canonical)
+}
+
 // Expand returns the codes of a value set, in its order: by canonical URL, with
 // or without |version, or as ValueSet/id.
 func (s *Service) Expand(ctx context.Context, valueSet string) ([]Code, error) {
-	e := expander{s: s, ctx: ctx}
-	set, err := e.valueSet(valueSet)
-	if err != nil {
-		return nil, err
-	}
-	return set.list(), nil
+	x, err := s.ExpandBy(ctx, ValueSet{Canonical: valueSet}, Versions{})
+	return x.Codes, err
 }
 
-// ExpandResource returns the codes of a ValueSet that is given.
-func (s *Service) ExpandResource(ctx context.Context, resource []byte) ([]Code, error) {
-	doc, err := rawjson.Parse(resource, nil)
+// Expansion is what a value set stands for.
+type Expansion struct {
+	Codes []Code
+	// Used are the code systems that it was made with, as url|version.
+	Used []string
+}
+
+// ExpandBy is Expand of any value set with given versions of code systems.
+func (s *Service) ExpandBy(ctx context.Context, v ValueSet, versions Versions) (Expansion, error) {
+	e := expander{s: s, ctx: ctx, versions: versions}
+	set, err := e.expand(v)
 	if err != nil {
-		return nil, fail(ErrInvalid, "The value set is not JSON.")
+		return Expansion{}, err
 	}
-	e := expander{s: s, ctx: ctx}
-	set, err := e.resource("that is given", doc.Root())
+	return Expansion{set.list(), e.used}, nil
+}
+
+// Resource reads a ValueSet, CodeSystem or ConceptMap that is held, by its
+// canonical URL or as Type/id.
+func (s *Service) Resource(ctx context.Context, typ, name string) (rawjson.Node, error) {
+	url, version := canonical(name)
+	var body []byte
+	var ok bool
+	var err error
+	if id, relative := strings.CutPrefix(name, typ+"/"); relative {
+		body, ok, err = s.o.Reader.Resource(ctx, typ, id)
+	} else {
+		body, ok, err = s.o.Reader.Canonical(ctx, typ, url, version)
+	}
 	if err != nil {
-		return nil, err
+		return rawjson.Node{}, err
 	}
-	return set.list(), nil
+	if !ok {
+		return rawjson.Node{}, notHeld(typ, url, version)
+	}
+	doc, err := rawjson.Parse(body, nil)
+	if err != nil {
+		return rawjson.Node{}, fail(ErrInvalid, "The %s %s is not JSON.", typ, name)
+	}
+	return doc.Root(), nil
 }
 
 // Below returns a code and all codes that lie below it.
 func (s *Service) Below(ctx context.Context, system, code string) ([]Code, error) {
-	return s.related(ctx, system, code, func(c *concept) []*concept { return c.children })
+	return s.related(ctx, system, code, "is-a", func(c *concept) []*concept { return c.children })
 }
 
 // Above returns a code and all codes that it lies below.
 func (s *Service) Above(ctx context.Context, system, code string) ([]Code, error) {
-	return s.related(ctx, system, code, func(c *concept) []*concept { return c.parents })
+	return s.related(ctx, system, code, "generalizes", func(c *concept) []*concept { return c.parents })
 }
 
-func (s *Service) related(ctx context.Context, system, code string, next func(*concept) []*concept) ([]Code, error) {
-	cs, err := s.codeSystem(ctx, system, "")
+func (s *Service) related(ctx context.Context, system, code, op string, next func(*concept) []*concept) ([]Code, error) {
+	cs, err := s.hierarchyOf(ctx, system, "")
+	if s.goesElsewhere(system, err) {
+		return s.relatedElsewhere(ctx, system, code, op)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -119,14 +174,21 @@ func (s *Service) related(ctx context.Context, system, code string, next func(*c
 	if err != nil {
 		return nil, err
 	}
-	if cs.flat {
-		return nil, fail(ErrNotHeld, "The codes of %s are known here but not how they lie below each other: its CodeSystem is not held.", system)
-	}
 	var codes []Code
 	for _, c := range reach(c, next) {
 		codes = append(codes, cs.code(c))
 	}
 	return codes, nil
+}
+
+// hierarchyOf is a code system of which it is known how codes lie below each
+// other.
+func (s *Service) hierarchyOf(ctx context.Context, system, version string) (*codeSystem, error) {
+	cs, err := s.codeSystem(ctx, system, version)
+	if err == nil && cs.flat {
+		return nil, fail(ErrNotHeld, "The codes of %s are known here but not how they lie below each other: its CodeSystem is not held.", system)
+	}
+	return cs, err
 }
 
 // Subsumption is how two codes of one system relate
@@ -143,7 +205,10 @@ const (
 
 // Subsumes tells whether code a is above, below or the same as b.
 func (s *Service) Subsumes(ctx context.Context, system, version, a, b string) (Subsumption, error) {
-	cs, err := s.codeSystem(ctx, system, version)
+	cs, err := s.hierarchyOf(ctx, system, version)
+	if s.goesElsewhere(system, err) {
+		return s.subsumesElsewhere(ctx, system, version, a, b)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -157,8 +222,6 @@ func (s *Service) Subsumes(ctx context.Context, system, version, a, b string) (S
 		return "", err
 	case x == y:
 		return Equivalent, nil
-	case cs.flat:
-		return "", fail(ErrNotHeld, "The codes of %s are known here but not how they lie below each other: its CodeSystem is not held.", system)
 	case below(y, x):
 		return Subsumes, nil
 	case below(x, y):
@@ -167,9 +230,14 @@ func (s *Service) Subsumes(ctx context.Context, system, version, a, b string) (S
 	return NotSubsumed, nil
 }
 
-// Lookup returns a code with its properties and designations.
-func (s *Service) Lookup(ctx context.Context, system, version, code string) (Details, error) {
+// Lookup returns a code with its properties and designations. The properties
+// that are named are asked for where the code is looked up elsewhere; here all
+// are known.
+func (s *Service) Lookup(ctx context.Context, system, version, code string, properties ...string) (Details, error) {
 	cs, err := s.codeSystem(ctx, system, version)
+	if s.goesElsewhere(system, err) {
+		return s.lookupElsewhere(ctx, system, version, code, properties)
+	}
 	if err != nil {
 		return Details{}, err
 	}
@@ -178,54 +246,4 @@ func (s *Service) Lookup(ctx context.Context, system, version, code string) (Det
 		return Details{}, err
 	}
 	return cs.details(c), nil
-}
-
-// Validation is whether a code is in a value set or code system.
-type Validation struct {
-	Result bool
-	// Display is the code's own; Message says why Result is false.
-	Display, Message string
-}
-
-// ValidateCode tells whether a value set has a code. Without a system the code
-// alone decides, if only one system of the value set has it.
-func (s *Service) ValidateCode(ctx context.Context, valueSet, system, code, display string) (Validation, error) {
-	codes, err := s.Expand(ctx, valueSet)
-	if err != nil {
-		return Validation{}, err
-	}
-	return validate(codes, valueSet, system, code, display), nil
-}
-
-// ValidateIn is ValidateCode with a code system.
-func (s *Service) ValidateIn(ctx context.Context, system, version, code, display string) (Validation, error) {
-	cs, err := s.codeSystem(ctx, system, version)
-	if err != nil {
-		return Validation{}, err
-	}
-	c, ok := cs.lookup(code)
-	if !ok {
-		return Validation{Message: "The code system " + system + " does not have the code."}, nil
-	}
-	return validate([]Code{cs.code(c)}, system, system, cs.code(c).Code, display), nil
-}
-
-func validate(codes []Code, in, system, code, display string) Validation {
-	var found []Code
-	for _, c := range codes {
-		if c.Code == code && (system == "" || c.System == system) {
-			found = append(found, c)
-		}
-	}
-	switch {
-	case len(found) == 0:
-		return Validation{Message: in + " does not have the code."}
-	case len(found) > 1:
-		return Validation{Message: in + " has the code in several systems; say which is meant."}
-	case found[0].Abstract:
-		return Validation{Display: found[0].Display, Message: "The code is abstract: it groups others and is not for use."}
-	case display != "" && found[0].Display != "" && !strings.EqualFold(display, found[0].Display):
-		return Validation{Display: found[0].Display, Message: "The display is not that of the code."}
-	}
-	return Validation{Result: true, Display: found[0].Display}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
+	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 )
 
 // shelf is a Reader of what it was given, by type and canonical URL or id.
@@ -25,6 +26,26 @@ func (s shelf) Canonical(_ context.Context, typ, url, version string) ([]byte, b
 func (s shelf) Resource(_ context.Context, typ, id string) ([]byte, bool, error) {
 	b, ok := s[typ+" "+id]
 	return []byte(b), ok, nil
+}
+
+func (s shelf) Maps(context.Context, int) ([][]byte, error) {
+	var all [][]byte
+	for name, body := range s {
+		if strings.HasPrefix(name, "ConceptMap ") {
+			all = append(all, []byte(body))
+		}
+	}
+	return all, nil
+}
+
+// given is a value set that is not stored.
+func given(t testing.TB, resource string) ValueSet {
+	t.Helper()
+	doc, err := rawjson.Parse([]byte(resource), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ValueSet{Resource: doc.Root()}
 }
 
 const animals = `{"resourceType":"CodeSystem","url":"urn:animals","name":"Animals","version":"2","caseSensitive":false,"content":"complete",
@@ -107,16 +128,16 @@ func TestValidateCode(t *testing.T) {
 		{"urn:animals", "cat", "", true}, {"urn:animals", "cat", "cat", true}, {"urn:animals", "cat", "Dog", false}, {"urn:animals", "dog", "", false},
 		{"", "whale", "", true}, {"", "cat", "", false}, {"urn:x", "cat", "", true}, {"urn:animals", "animal", "", false},
 	} {
-		if v, err := s.ValidateCode(t.Context(), "urn:vs", c.system, c.code, c.display); err != nil || v.Result != c.want || v.Result == (v.Message != "") {
+		if v, err := s.ValidateCode(t.Context(), ValueSet{Canonical: "urn:vs"}, []Coding{{System: c.system, Code: c.code, Display: c.display}}, Rules{}); err != nil || v.Result != c.want || v.Result == (v.Message != "") {
 			t.Errorf("%+v: %+v, %v", c, v, err)
 		}
 	}
 	for code, want := range map[string]bool{"fish": true, "FISH": true, "dog": false, "animal": false} {
-		if v, err := s.ValidateIn(t.Context(), "urn:animals", "", code, ""); err != nil || v.Result != want {
+		if v, err := s.ValidateIn(t.Context(), CodeSystem{URL: "urn:animals"}, []Coding{{Code: code}}, Rules{}); err != nil || v.Result != want {
 			t.Errorf("%s: %+v, %v", code, v, err)
 		}
 	}
-	if v, err := s.ValidateIn(t.Context(), "http://hl7.org/fhir/administrative-gender", "", "male", ""); err != nil || !v.Result {
+	if v, err := s.ValidateIn(t.Context(), CodeSystem{URL: "http://hl7.org/fhir/administrative-gender"}, []Coding{{Code: "male"}}, Rules{}); err != nil || !v.Result {
 		t.Errorf("a code of R4: %+v, %v", v, err)
 	}
 }
@@ -132,7 +153,7 @@ func TestTranslate(t *testing.T) {
 	for _, c := range []struct{ code, target, want string }{
 		{"cat", "urn:t", "equivalent CAT, wider PET"}, {"cat", "", "equivalent CAT, wider PET, equal c"}, {"fish", "urn:t", "unmatched "}, {"whale", "urn:t", "inexact ANY"}, {"cat", "urn:v", ""},
 	} {
-		all, err := s.Translate(t.Context(), "urn:map", "urn:animals", c.code, c.target)
+		all, err := s.Translate(t.Context(), Translating{Map: "urn:map", TargetSystem: c.target}, []Coding{{System: "urn:animals", Code: c.code}})
 		var got []string
 		for _, x := range all {
 			got = append(got, x.Equivalence+" "+x.Target.Code)
@@ -144,10 +165,10 @@ func TestTranslate(t *testing.T) {
 			t.Errorf("%s to %s: %q, %v, want %q", c.code, c.target, got, err, c.want)
 		}
 	}
-	if _, err := s.Translate(t.Context(), "urn:circle", "urn:animals", "cat", ""); !errors.Is(err, ErrInvalid) {
+	if _, err := s.Translate(t.Context(), Translating{Map: "urn:circle"}, []Coding{{System: "urn:animals", Code: "cat"}}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a map that leads to itself: %v", err)
 	}
-	if _, err := s.Translate(t.Context(), "urn:none", "urn:animals", "cat", ""); !errors.Is(err, ErrNotHeld) {
+	if _, err := s.Translate(t.Context(), Translating{Map: "urn:none"}, []Coding{{System: "urn:animals", Code: "cat"}}); !errors.Is(err, ErrNotHeld) {
 		t.Errorf("no map: %v", err)
 	}
 }
@@ -192,10 +213,28 @@ func TestLimits(t *testing.T) {
 		`{"include":[{"system":"urn:animals","filter":[{"property":"legs","op":"exists","value":"x"}]}]}`:                                ErrInvalid,
 		`{"include":[{"system":"urn:animals","filter":[{"property":"code","op":"regex","value":"` + strings.Repeat("a", 2000) + `"}]}]}`: ErrTooCostly,
 	} {
-		_, err := s.ExpandResource(t.Context(), []byte(`{"resourceType":"ValueSet","compose":`+compose+`}`))
+		_, err := s.ExpandBy(t.Context(), given(t, `{"resourceType":"ValueSet","compose":`+compose+`}`), Versions{})
 		if !errors.Is(err, want) {
 			t.Errorf("%.80s: %v, want %v", compose, err, want)
 		}
+	}
+}
+
+// A code is found in a value set that is too large to be listed.
+func TestValidateInLargeSets(t *testing.T) {
+	var many strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&many, `%s{"code":"c%d"}`, ","[:min(i, 1)], i)
+	}
+	s := service(t, shelf{"CodeSystem urn:many": `{"resourceType":"CodeSystem","content":"complete","concept":[` + many.String() + `]}`})
+	set := given(t, `{"compose":{"include":[{"system":"urn:many"}],"exclude":[{"system":"urn:many","concept":[{"code":"c7"}]}]}}`)
+	for code, want := range map[string]bool{"c499": true, "c7": false, "c500": false} {
+		if v, err := s.ValidateCode(t.Context(), set, []Coding{{Code: code}}, Rules{}); err != nil || v.Result != want {
+			t.Errorf("%s: %+v, %v", code, v, err)
+		}
+	}
+	if _, err := s.ExpandBy(t.Context(), set, Versions{}); !errors.Is(err, ErrTooCostly) {
+		t.Errorf("expanded: %v", err)
 	}
 }
 
@@ -211,7 +250,12 @@ func FuzzExpand(f *testing.F) {
 			"CodeSystem urn:animals": system,
 			"ValueSet urn:vs":        `{"compose":{"include":[{"system":"urn:animals","concept":[{"code":"cat"}]},{"valueSet":["urn:vs"]}]}}`,
 		})
-		all, err := s.ExpandResource(t.Context(), []byte(`{"compose":`+compose+`}`))
+		doc, err := rawjson.Parse([]byte(`{"compose":`+compose+`}`), nil)
+		if err != nil {
+			return
+		}
+		x, err := s.ExpandBy(t.Context(), ValueSet{Resource: doc.Root()}, Versions{})
+		all := x.Codes
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) || e.Cause == nil {

@@ -9,7 +9,8 @@ import (
 // https://hl7.org/fhir/R4/terminology-service.html
 func terminologies(t *testing.T, open Open) {
 	s := Serve(t, open)
-	s.Put(bodySites, valueSet("isa", `{"include":[`+ofSites+`,"filter":[{"property":"concept","op":"is-a","value":"arm"}]}]}`), valueSet("none", `{"include":[{"system":"urn:nowhere"}]}`),
+	vocabularyOperations(t, s)
+	s.Put(valueSet("isa", `{"include":[`+ofSites+`,"filter":[{"property":"concept","op":"is-a","value":"arm"}]}]}`), valueSet("none", `{"include":[{"system":"urn:nowhere"}]}`),
 		`{"resourceType":"ConceptMap","id":"map","url":"http://example.org/map","status":"active","group":[{"source":"http://example.org/sites","target":"urn:t","element":[{"code":"arm","target":[{"code":"A","equivalence":"equivalent"}]}]}]}`)
 	const vs, cs = "url=http://example.org/vs/isa", "system=http://example.org/sites"
 	for _, c := range []struct {
@@ -54,19 +55,31 @@ func terminologies(t *testing.T, open Open) {
 		code   string
 		word   string
 	}{
-		"ValueSet/$expand":                                     {400, "required", "url"},
-		"ValueSet/$expand?" + vs + "&count=-1":                 {400, "value", "count"},
-		"ValueSet/$expand?" + vs + "&displayLanguage=de":       {400, "not-supported", "displayLanguage"},
-		"ValueSet/$expand?" + vs + "&" + vs:                    {400, "value", "url"},
-		"ValueSet/isa/$expand?" + vs:                           {400, "value", "url"},
-		"ValueSet/$expand?url=http://example.org/vs/nowhere":   {404, "not-found", "http://example.org/vs/nowhere"},
-		"ValueSet/none/$expand":                                {404, "not-found", "urn:nowhere"},
-		"ValueSet/isa/$validate-code":                          {400, "required", "code"},
-		"CodeSystem/$lookup?" + cs + "&code=tail":              {422, "invalid", "http://example.org/sites"},
-		"CodeSystem/$subsumes?" + cs + "&codeA=arm":            {400, "required", "codeB"},
-		"CodeSystem/nobody/$subsumes?codeA=arm&codeB=arm":      {404, "not-found", ""},
-		"ConceptMap/$translate?url=urn:none&" + cs + "&code=x": {404, "not-found", "urn:none"},
-		"ConceptMap/map/$expand":                               {404, "not-supported", "$expand"},
+		"ValueSet/$expand":                                          {400, "required", "url"},
+		"ValueSet/$expand?" + vs + "&count=-1":                      {400, "value", "count"},
+		"ValueSet/$expand?" + vs + "&date=2020-01-01":               {400, "not-supported", "as they are defined now"},
+		"ValueSet/$expand?" + vs + "&context=x":                     {400, "not-supported", "url"},
+		"ValueSet/$expand?" + vs + "&profile=x":                     {400, "not-supported", "profile"},
+		"ValueSet/$expand?" + vs + "&activeOnly=yes":                {400, "value", "activeOnly"},
+		"ValueSet/$expand?" + vs + "&system-version=x":              {400, "value", "system-version"},
+		"ValueSet/$expand?" + vs + "|1&valueSetVersion=1":           {400, "value", "valueSetVersion"},
+		"ValueSet/$expand?" + vs + "&valueSet=x":                    {400, "value", "POST"},
+		"ValueSet/isa/$validate-code?code=x&date=2020":              {400, "not-supported", "date"},
+		"ValueSet/isa/$validate-code?code=x&abstract=1":             {400, "value", "abstract"},
+		"CodeSystem/$validate-code?code=x":                          {400, "required", "url"},
+		"CodeSystem/$lookup?code=x":                                 {400, "required", "system"},
+		"CodeSystem/sites/$subsumes?codeA=x&codeB=x&" + cs:          {400, "value", "system"},
+		"ConceptMap/$translate?url=http://example.org/map&code=arm": {400, "required", "system"},
+		"ValueSet/$expand?" + vs + "&" + vs:                         {400, "value", "url"},
+		"ValueSet/isa/$expand?" + vs:                                {400, "value", "url"},
+		"ValueSet/$expand?url=http://example.org/vs/nowhere":        {404, "not-found", "http://example.org/vs/nowhere"},
+		"ValueSet/none/$expand":                                     {404, "not-found", "urn:nowhere"},
+		"ValueSet/isa/$validate-code":                               {400, "required", "code"},
+		"CodeSystem/$lookup?" + cs + "&code=tail":                   {422, "invalid", "http://example.org/sites"},
+		"CodeSystem/$subsumes?" + cs + "&codeA=arm":                 {400, "required", "codeB"},
+		"CodeSystem/nobody/$subsumes?codeA=arm&codeB=arm":           {404, "not-found", ""},
+		"ConceptMap/$translate?url=urn:none&" + cs + "&code=x":      {404, "not-found", "urn:none"},
+		"ConceptMap/map/$expand":                                    {404, "not-supported", "$expand"},
 	} {
 		s.Get(query).WantOutcome(want.status, want.code, want.word)
 	}
