@@ -65,10 +65,21 @@ func (x *Exchange) searched(ctx context.Context, t store.Tenant, o redox.Options
 	if err != nil {
 		return nil, err
 	}
+	focus := len(found)
+	for _, typ := range ask.With {
+		for _, patient := range found[:focus] {
+			of, err := x.ofPatient(ctx, t, typ, patient)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, of...)
+		}
+	}
 	said, err := x.said(ctx, t, found)
 	if err != nil {
 		return nil, err
 	}
+	said.Focus = said.Focus[:focus]
 	if m.Pair() == "ClinicalSummary:DocumentGet" && len(found) != 1 {
 		return nil, failure(http.StatusBadRequest, moduleDataModels, fmt.Sprintf("Document.ID names %d documents.", len(found)))
 	}
@@ -86,6 +97,11 @@ func answered(m *redox.Message, said *mapping.Message, o redox.Options) (*redox.
 	meta.EventType = answer.EventType
 	*answer.Meta() = meta
 	return answer, nil
+}
+
+// ofPatient returns all resources of a type that are of a patient.
+func (x *Exchange) ofPatient(ctx context.Context, t store.Tenant, typ string, patient store.Document) ([]store.Document, error) {
+	return x.search(ctx, t, redox.Search{Type: typ, Any: [][]redox.Parameter{{{Name: "patient", Value: patient.Ref.String()}}}})
 }
 
 // search returns what any of a search's alternatives finds, each once.

@@ -37,7 +37,7 @@ func (x *Exchange) summary(ctx context.Context, t store.Tenant, o redox.Options,
 	}
 	found := patients
 	for _, typ := range ask.Types {
-		of, err := x.search(ctx, t, redox.Search{Type: typ, Any: [][]redox.Parameter{{{Name: "patient", Value: patients[0].Ref.String()}}}})
+		of, err := x.ofPatient(ctx, t, typ, patients[0])
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fhirfacade/fhirfacade/internal/server"
+	"github.com/fhirfacade/fhirfacade/mapping/redox"
 )
 
 // ottilie is the patient of the shipped messages, as a query names her.
@@ -113,6 +114,70 @@ var clinicalCases = []struct {
 			"Document":{"StartDate":"2026-03-01T00:00:00Z","Types":[{"Code":"11506-3","CodeSystem":"2.16.840.1.113883.6.1"}]}}`,
 		answer: []string{`"EventType":"DocumentQueryResponse"`, `"Documents":[`, `"FileType":"text/plain"`},
 	},
+	{
+		name: "Media", send: []string{"Media.New", "Media.Replace"},
+		found: map[string]int{
+			"DocumentReference?identifier=LV-MEDIA-31&status=superseded":                                 1,
+			"DocumentReference?identifier=LV-MEDIA-32&status=current&relation=replaces":                  1,
+			"DocumentReference?contenttype=application/pdf&author.family=Achterberg&period=ge2026-03-09": 2,
+			"DocumentReference?relatesto.identifier=LV-MEDIA-31&encounter.identifier=LV-ENC-55107":       1,
+			"ServiceRequest?identifier=LV-ORD-8802":                                                      1,
+			"DocumentReference?related:ServiceRequest.identifier=LV-ORD-8802&type:text=Consent":          1,
+		},
+		query:  `{"Meta":{"DataModel":"Media","EventType":"Query"},"Patients":[` + ottilie + `],"DocumentTypes":["Consent form"],"VisitNumbers":["LV-ENC-55107"],"DocumentIDs":["LV-MEDIA-32"]}`,
+		answer: []string{`"EventType":"QueryResponse"`, `"DocumentID":"LV-MEDIA-32"`, `"OriginalDocumentID":"LV-MEDIA-31"`, `"FileContents":"JVBERi0xLjQK"`, `"FileType":"PDF"`, `"Authenticated":"True"`},
+	},
+	{
+		name: "Notes", send: []string{"Notes.New", "Notes.Replace"},
+		found: map[string]int{
+			"DocumentReference?identifier=LV-NOTE-41&status=superseded&category=clinical-note": 1,
+			"DocumentReference?identifier=LV-NOTE-42&status=current&date=2026-03-09":           1,
+			"DocumentReference?contenttype=text/plain&authenticator.family=Achterberg":         2,
+		},
+		query:  `{"Meta":{"DataModel":"Notes","EventType":"Query"},"Patients":[` + ottilie + `],"DocumentIDs":["LV-NOTE-41"]}`,
+		answer: []string{`"EventType":"QueryResponse"`, `"DocumentID":"LV-NOTE-41"`, `"FileContents":"Range of motion 0-120 degrees. Healing well."`, `"ContentType":"Plain Text"`, `"Comments":"twice a week"`},
+	},
+	{
+		name: "Flowsheet", send: []string{"Flowsheet.New"},
+		found: map[string]int{
+			"Observation?category=vital-signs&code=http://loinc.org|8867-4&value-quantity=72":       1,
+			"Observation?category=vital-signs&date=2026-03-09&performer:Practitioner.family=Okonjo": 2,
+			"Observation?category=exam&code=72514-3":                                                1,
+			"Observation?encounter.identifier=LV-ENC-55107&patient.identifier=LV-0048213":           3,
+		},
+	},
+	{
+		name: "Device", send: []string{"Device.New"},
+		found: map[string]int{
+			"Observation?device.identifier=BPM-0077&category=vital-signs&patient.identifier=LV-0048213": 2,
+			"Observation?code=8480-6&value-quantity=131":                                                1,
+		},
+	},
+	{
+		name: "Vaccination", send: []string{"Vaccination.New"},
+		found: map[string]int{
+			"Immunization?vaccine-code=http://hl7.org/fhir/sid/cvx|115&status=completed&date=2026-03-09&lot-number=T-9981": 1,
+			"Immunization?performer.family=Okonjo&location.name=Orthopedics&identifier=LV-ORD-8810":                        1,
+		},
+		query:  `{"Meta":{"DataModel":"Vaccination","EventType":"PatientQuery"},"Patient":` + ottilie + `}`,
+		answer: []string{`"EventType":"PatientQueryResponse"`, `"Vaccinations":[`, `"Code":"115"`, `"Codeset":"CVX"`, `"Name":"GlaxoSmithKline"`, `"LastName":"Quennell"`},
+	},
+	{
+		name: "Medications", send: []string{"Medications.New", "Medications.Administration"},
+		found: map[string]int{
+			"MedicationRequest?identifier=LV-RX-9001&status=active&intent=order&code=197805":      1,
+			"MedicationRequest?requester.family=Achterberg&intended-dispenser.name=Vale":          1,
+			"MedicationAdministration?code=197805&status=completed&request.identifier=LV-RX-9001": 1,
+			"MedicationAdministration?effective-time=2026-03-09&context.identifier=LV-ENC-55107":  1,
+			"AllergyIntolerance?code=7980": 1,
+		},
+	},
+	{
+		name: "PatientSearch", send: []string{"PatientAdmin.Arrival"},
+		found:  map[string]int{"Patient?identifier=LV-0048213": 1},
+		query:  `{"Meta":{"DataModel":"PatientSearch","EventType":"Query"},"Patient":{"Demographics":{"LastName":"Quennell","DOB":"1987-11-23","Sex":"Female"}}}`,
+		answer: []string{`"EventType":"Response"`, `"Patient":{`, `"LastName":"Quennell"`, `"ID":"LV-0048213"`, `"LastName":"Holloway-Diaz"`, `"GroupNumber":"G-8810"`},
+	},
 }
 
 func TestClinicalMessages(t *testing.T) {
@@ -129,11 +194,12 @@ func TestClinicalMessages(t *testing.T) {
 						t.Errorf("%s finds %d, want %d", query, n, want)
 					}
 				}
-				a := r.want(r.send("POST", "/query", one.query), http.StatusOK)
-				body := strings.NewReplacer("\n", "", `": `, `":`).Replace(string(a.body))
-				for _, text := range one.answer {
-					if !strings.Contains(body, text) {
-						t.Errorf("the answer lacks %s:\n%s", text, body)
+				if one.query != "" {
+					a := r.want(r.send("POST", "/query", one.query), http.StatusOK)
+					for _, text := range one.answer {
+						if !strings.Contains(string(a.body), text) {
+							t.Errorf("the answer lacks %s:\n%s", text, a.body)
+						}
 					}
 				}
 				// Sent again, the messages change nothing.
@@ -199,4 +265,60 @@ func TestListedDocumentIsHad(t *testing.T) {
 	r.want(r.send("POST", "/query", get), http.StatusOK, `"FileType":"text/plain"`, `"Data":"SGVhbGluZyB3ZWxsLiBST00gMC0xMjDCsC4="`, id)
 	none := strings.Replace(get, id, "nothing", 1)
 	r.want(r.send("POST", "/query", none), http.StatusBadRequest, "Document.ID names 0 documents.")
+}
+
+// What is deleted is not found any more, and is not in answers.
+func TestDocumentsAndMedicationsAreTakenBack(t *testing.T) {
+	engines(t, func(t *testing.T, c server.Config) {
+		r := start(t, c)
+		for _, step := range []struct{ message, search, status string }{
+			{"Media.New", "DocumentReference?identifier=LV-MEDIA-31", "current"},
+			{"Media.Replace", "DocumentReference?identifier=LV-MEDIA-31", "superseded"},
+			{"Media.Delete", "DocumentReference?identifier=LV-MEDIA-32", "entered-in-error"},
+			{"Notes.New", "DocumentReference?identifier=LV-NOTE-41", "current"},
+			{"Notes.Replace", "DocumentReference?identifier=LV-NOTE-41", "superseded"},
+			{"Notes.Delete", "DocumentReference?identifier=LV-NOTE-42", "entered-in-error"},
+			{"Medications.New", "MedicationRequest?identifier=LV-RX-9001", "active"},
+			{"Medications.Update", "MedicationRequest?identifier=LV-RX-9001", "active"},
+			{"Medications.Cancel", "MedicationRequest?identifier=LV-RX-9001", "cancelled"},
+			{"Vaccination.New", "Immunization?vaccine-code=115", "completed"},
+			{"Vaccination.Administration", "Immunization?vaccine-code=115", "entered-in-error"},
+			{"Vaccination.Administration", "Immunization?vaccine-code=141", "not-done"},
+		} {
+			model, event, _ := strings.Cut(step.message, ".")
+			r.want(r.send("POST", "/endpoint", string(shipped(t, model, event))), http.StatusOK)
+			if got := r.one(step.search); text(got["status"]) != step.status {
+				t.Errorf("after %s %s is %v, want %s", step.message, step.search, got["status"], step.status)
+			}
+		}
+		if m := r.one("MedicationRequest?identifier=LV-RX-9001"); text(at(m, "dosageInstruction", 0, "doseAndRate", 0, "doseQuantity", "value")) != "600" {
+			t.Errorf("the changed dose is %v", at(m, "dosageInstruction", 0))
+		}
+		if d := r.one("DocumentReference?identifier=LV-MEDIA-32"); at(d, "content", 0, "attachment", "data") == nil {
+			t.Error("the deletion took the contents, which it does not say")
+		}
+		r.want(r.send("POST", "/query", `{"Meta":{"DataModel":"Media","EventType":"Query"},"DocumentIDs":["LV-MEDIA-32"]}`), http.StatusOK, `"Media":[]`)
+	})
+}
+
+// The messages cause the notifications that Redox sends for them.
+func TestClinicalEvents(t *testing.T) {
+	for message, want := range map[string]string{
+		"Results.New": "result-created", "Order.New": "service-request-created", "Order.Update": "service-request-updated",
+		"Order.Cancel": "service-request-cancelled", "Media.New": "documentreference-created", "Media.Replace": "documentreference-replaced",
+		"Notes.Delete": "documentreference-deleted", "Medications.New": "medication-request-created", "Medications.Cancel": "medication-request-cancelled",
+	} {
+		model, event, _ := strings.Cut(message, ".")
+		m, err := redox.Parse(shipped(t, model, event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := m.ToFHIR(redox.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Event.Name != want || len(f.Focus) == 0 {
+			t.Errorf("%s causes %q about %v, want %q", message, f.Event.Name, f.Focus, want)
+		}
+	}
 }

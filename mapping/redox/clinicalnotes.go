@@ -68,7 +68,7 @@ var noteContent = codec{always: true,
 		if contentKind(mime) == *kind {
 			*kind = ""
 		}
-		put(a)
+		put(filler(func(m proto.Message) { proto.Merge(m, a) }))
 	},
 	read: func(r *reader, f fields, v any) {
 		a, contents, kind := v.(*dtpb.Attachment), f.text(0), f.text(1)

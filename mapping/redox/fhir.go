@@ -19,6 +19,13 @@ var translationsOf = map[string]map[string]translation{
 	"Results":       resultsTranslations,
 	"Order":         orderTranslations,
 	clinicalSummary: clinicalSummaryTranslations,
+	"Media":         mediaTranslations,
+	"Notes":         notesTranslations,
+	"Flowsheet":     flowsheetTranslations,
+	"Device":        deviceTranslations,
+	"Vaccination":   vaccinationTranslations,
+	"Medications":   medicationsTranslations,
+	"PatientSearch": patientSearchTranslations,
 }
 
 // ToFHIR says the message in FHIR. A message whose event has no translation

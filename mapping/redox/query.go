@@ -12,6 +12,9 @@ type Search struct {
 	Any  [][]Parameter
 	// Sort is the parameter that puts the answers in order.
 	Sort string
+	// With are the types of which all resources of the patients found belong
+	// to the answer; each has the search parameter patient.
+	With []string
 }
 
 // Parameter is a search parameter with its value, commas and bars escaped.
@@ -21,6 +24,12 @@ type Parameter struct{ Name, Value string }
 var searches = map[string]func(q *query, body Body) Search{
 	"Results:Query": resultsQuery,
 	"Order:Query":   ordersQuery,
+
+	"Media:Query":                 mediaQuery,
+	"Notes:Query":                 notesQuery,
+	"Vaccination:PatientQuery":    vaccinationsQuery,
+	"PatientSearch:Query":         patientQuery,
+	"PatientSearch:LocationQuery": patientQuery,
 
 	"ClinicalSummary:DocumentQuery": documentsQuery,
 	"ClinicalSummary:DocumentGet":   documentGet,
@@ -214,6 +223,80 @@ func ordersQuery(q *query, body Body) Search {
 	q.period("authored", "", ask.StartDateTime, ask.EndDateTime)
 	q.add("identifier", strings.Join(q.numbers(placerNumber, ask.OrderIDs), ","))
 	return Search{Type: "ServiceRequest", Sort: "authored"}
+}
+
+// documents are the conditions that Media and Notes queries have in common.
+func (q *query) documents(patients []Patient, ids, types, visits []string) Search {
+	q.patients("patient.identifier", patients...)
+	q.add("identifier", strings.Join(q.numbers(documentNumber, ids), ","))
+	q.any("type:text", types)
+	q.add("encounter.identifier", strings.Join(q.numbers(visitNumber, visits), ","))
+	q.add("status", "current,superseded")
+	return Search{Type: "DocumentReference"}
+}
+
+func mediaQuery(q *query, body Body) Search {
+	ask := body.(*MediaMessage)
+	q.add("category:not", "clinical-note")
+	return q.documents(ask.Patients, ask.DocumentIDs, ask.DocumentTypes, ask.VisitNumbers)
+}
+
+func notesQuery(q *query, body Body) Search {
+	ask := body.(*Notes)
+	q.add("category", "clinical-note")
+	return q.documents(ask.Patients, ask.DocumentIDs, ask.DocumentTypes, ask.VisitNumbers)
+}
+
+func vaccinationsQuery(q *query, body Body) Search {
+	if p := body.(*VaccinationMessage).Patient; p != nil {
+		q.patients("patient.identifier", *p)
+		if d := p.Demographics; d != nil && len(p.Identifiers) == 0 {
+			q.person("patient.", *d)
+		}
+	}
+	q.add("status", "completed,not-done")
+	return Search{Type: "Immunization", Sort: "date"}
+}
+
+// person asks for people by what is known of them.
+func (q *query) person(prefix string, d Demographics) {
+	q.add(prefix+"family", Escape(d.LastName))
+	q.add(prefix+"given", Escape(d.FirstName))
+	q.add(prefix+"birthdate", Escape(d.DOB))
+	q.add(prefix+"gender", genders.code(d.Sex))
+	if a := d.Address; a != nil {
+		q.add(prefix+"address-postalcode", Escape(a.ZIP))
+		q.add(prefix+"address-city", Escape(a.City))
+		q.add(prefix+"address-state", Escape(a.State))
+	}
+	if p := d.PhoneNumber; p != nil {
+		q.any(prefix+"phone", []string{p.Home, p.Mobile, p.Office})
+	}
+	q.add(prefix+"identifier", identified(d.SSN))
+}
+
+// patientQuery asks for patients by any of their identifiers, or by all that
+// the query says of the person.
+func patientQuery(q *query, body Body) Search {
+	if p := body.(*PatientSearch).Patient; p != nil {
+		if ids := q.identifiers(p.Identifiers); len(ids) > 0 {
+			q.add("identifier", strings.Join(ids, ","))
+		} else if d := p.Demographics; d != nil {
+			q.person("", *d)
+		}
+	}
+	if len(q.parameters) == 0 {
+		q.wrong("Patient", "identified or described")
+	}
+	return Search{Type: "Patient", With: []string{"Coverage", "Account"}}
+}
+
+// identified is a social security number as a token.
+func identified(ssn string) string {
+	if ssn == "" {
+		return ""
+	}
+	return ssnSystem + "|" + Escape(ssn)
 }
 
 func documentsQuery(q *query, body Body) Search {

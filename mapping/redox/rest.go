@@ -76,6 +76,8 @@ var principal = map[string]bool{
 	"Scheduling": true, "PatientAdmin": true, "Patient": true, "Visit": true, "Slot": true, "Provider": true,
 	"Location": true, "Address": true, "Identifier": true, "Contact": true, "Insurance": true, "Company": true,
 	"Results": true, "OrderMessage": true, "Order": true, "Result": true, "Specimen": true, "ClinicalInfo": true, "ReferenceRange": true, "Comment": true, "AltCode": true,
+	"Media": true, "Note": true, "FlowsheetObservation": true, "Observation": true, "Vaccination": true,
+	"MedicationsOrder": true, "Administration": true, "Allergy": true, "OrderIndication": true,
 	"Guarantor": true, "Diagnosis": true, "PatientAllergy": true, "Equipment": true, "Code": true,
 }
 
