@@ -16,7 +16,9 @@ import (
 // same id, so that its receiver can drop it.
 var deliveries = uuid.MustParse("0f4f4d2c-7c43-5a53-9d5e-4f0a3c1d6b11")
 
-func deliveryID(t store.Tenant, subscription string, seq int64) string {
+// DeliveryID is the id of the transmission that tells a subscription of a log
+// entry, before and after it exists.
+func DeliveryID(t store.Tenant, subscription string, seq int64) string {
 	return uuid.NewSHA1(deliveries, fmt.Appendf(nil, "%s %s %d", t, subscription, seq)).String()
 }
 
@@ -92,7 +94,7 @@ func (q *queue) write(ctx context.Context, tr Transmission, version int64) (int6
 // the position was not written.
 func (q *queue) record(ctx context.Context, entry store.Entry, event Event) (tr Transmission, version int64, done bool, err error) {
 	tr = Transmission{
-		ID:           deliveryID(q.tenant, q.sub.ID, entry.Seq),
+		ID:           DeliveryID(q.tenant, q.sub.ID, entry.Seq),
 		Subscription: q.sub.ID, Destination: q.dest.ID, Source: entry.Source, Message: event.Message,
 		DataModel: event.DataModel, EventType: event.EventType, Event: event.Name,
 		Seq: entry.Seq, Number: q.position.Number + 1, Round: q.position.Round, Status: Pending, CreatedAt: q.o.Now().UTC(),

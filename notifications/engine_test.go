@@ -320,7 +320,7 @@ func TestEngine_stoppedOwnerIsFencedOut(t *testing.T) {
 	}
 	none(t, first.attempts, "a record of the one that lost its lease")
 	none(t, rc.got, "another delivery")
-	tr, err := first.o.Transmissions.Get(first.ctx, production, deliveryID(production, "s", 1))
+	tr, err := first.o.Transmissions.Get(first.ctx, production, DeliveryID(production, "s", 1))
 	first.must(err)
 	if tr.Total != 1 || tr.Status != Succeeded {
 		t.Errorf("%+v", tr)

@@ -47,6 +47,10 @@ type Auth struct {
 	// admin is the hash of the administrator's token.
 	admin   [sha256.Size]byte
 	sandbox bool
+	// PublicURL is the scheme and host that clients use, which the audience of
+	// their assertions names; "" to take it from requests.
+	PublicURL string
+	fetched   keySets
 }
 
 // ErrNoAdminToken: a server that is no sandbox needs an administrator.
@@ -97,7 +101,9 @@ func (a *Auth) RequireAdmin(c *gin.Context) {
 // token is what is kept of an access or refresh token, and of an API key.
 type token struct {
 	Source string `json:"source"`
-	Key    string `json:"key"`
+	// Sources are those of an OAuth client; Source is the only one of them.
+	Sources []string `json:"sources,omitempty"`
+	Key     string   `json:"key"`
 	// Secret is the hash of an API key's secret.
 	Secret string `json:"secret,omitempty"`
 }
@@ -120,10 +126,24 @@ func (a *Auth) Source(c *gin.Context, source string) error {
 	if err != nil {
 		return err
 	}
-	if found.Source != source {
+	if found.Source != source && !slices.Contains(found.Sources, source) {
 		return ErrUnauthorized
 	}
 	return nil
+}
+
+// OnlySource is the source of a request's token, "" when the token is for
+// several or for none, or when there is no token.
+func (a *Auth) OnlySource(c *gin.Context) string {
+	t := bearer(c)
+	if t == "" || a.isAdmin(t) {
+		return ""
+	}
+	found, err := a.find(c.Request.Context(), kindAccess, t)
+	if err != nil {
+		return ""
+	}
+	return found.Source
 }
 
 // RequireToken lets through whoever has a valid token of any kind. Redox
@@ -169,10 +189,11 @@ func random() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// Register adds /auth/authenticate and /auth/refreshToken.
+// Register adds /auth/authenticate, /auth/refreshToken and /v2/auth/token.
 func (a *Auth) Register(e gin.IRoutes) {
 	e.POST("/auth/authenticate", a.authenticate)
 	e.POST("/auth/refreshToken", a.refresh)
+	e.POST(TokenPath, a.token)
 }
 
 func (a *Auth) authenticate(c *gin.Context) {
@@ -250,7 +271,7 @@ func (a *Auth) Forget(ctx context.Context, sources []string) error {
 				if err := json.Unmarshal(item.Body, &t); err != nil {
 					return err
 				}
-				if !slices.Contains(sources, t.Source) {
+				if !slices.ContainsFunc(append(t.Sources, t.Source), func(s string) bool { return slices.Contains(sources, s) }) {
 					continue
 				}
 				if err := a.items.DeleteItem(ctx, store.System, kind, item.ID, store.ItemAny); err != nil {
@@ -263,5 +284,5 @@ func (a *Auth) Forget(ctx context.Context, sources []string) error {
 			scan.After = page.Next
 		}
 	}
-	return nil
+	return a.forgetClients(ctx, sources)
 }

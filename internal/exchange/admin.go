@@ -21,7 +21,7 @@ const AdminPath = "/exchange/:organization/:environment"
 // Register adds the routes by which an exchange is looked at and managed:
 //
 //	GET    sources                          POST sources                 PUT sources/{id}
-//	POST   sources/{id}/keys
+//	POST   sources/{id}/keys                POST sources/{id}/clients
 //	GET    destinations                     POST destinations            GET PUT DELETE destinations/{id}
 //	POST   destinations/{id}/verify
 //	GET    subscriptions                    POST subscriptions           GET PUT DELETE subscriptions/{id}
@@ -41,6 +41,7 @@ func (x *Exchange) Register(e gin.IRoutes) {
 		{"POST", "/sources", x.putSource},
 		{"PUT", "/sources/:id", x.putSource},
 		{"POST", "/sources/:id/keys", x.newKey},
+		{"POST", "/sources/:id/clients", x.newClient},
 		{"GET", "/destinations", x.listDestinations},
 		{"POST", "/destinations", x.putDestination},
 		{"GET", "/destinations/:id", x.getDestination},

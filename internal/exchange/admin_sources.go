@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/fhirfacade/fhirfacade/internal/auth"
 	"github.com/fhirfacade/fhirfacade/notifications"
 	"github.com/fhirfacade/fhirfacade/store"
 )
@@ -42,6 +43,33 @@ func (x *Exchange) newKey(r *adminRequest) (any, error) {
 	}
 	key, secret, err := x.o.NewKey(r.Request.Context(), src.ID)
 	return gin.H{"source": src.ID, "apiKey": key, "secret": secret}, err
+}
+
+// newClient gives a source an OAuth client (Redox: OAuth API keys).
+func (x *Exchange) newClient(r *adminRequest) (any, error) {
+	var in auth.ClientRequest
+	if err := r.bind(&in); err != nil {
+		return nil, err
+	}
+	ctx := r.Request.Context()
+	src, err := x.sources.Get(ctx, r.tenant, r.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	all, err := x.sources.List(ctx, r.tenant)
+	if err != nil {
+		return nil, err
+	}
+	var siblings []string
+	for _, s := range all {
+		siblings = append(siblings, s.ID)
+	}
+	client, err := x.o.PutClient(ctx, src.ID, siblings, in)
+	var wrong *auth.ErrClient
+	if errors.As(err, &wrong) {
+		return nil, &notifications.FieldError{Field: wrong.Field, Rule: wrong.Rule}
+	}
+	return client, err
 }
 
 // checkSource reports a source that is named elsewhere and is not there.

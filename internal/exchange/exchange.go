@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
+	"github.com/fhirfacade/fhirfacade/internal/auth"
 	"github.com/fhirfacade/fhirfacade/internal/tenant"
 	"github.com/fhirfacade/fhirfacade/mapping/redox"
 	"github.com/fhirfacade/fhirfacade/notifications"
@@ -26,6 +27,11 @@ type Options struct {
 	Backlog func(ctx context.Context) ([]notifications.Backlog, error)
 	// NewKey makes an API key for a source.
 	NewKey func(ctx context.Context, source string) (key, secret string, err error)
+	// PutClient gives a source an OAuth client.
+	PutClient func(ctx context.Context, source string, siblings []string, r auth.ClientRequest) (auth.Client, error)
+	// PublicURL is the scheme and host that clients use; "" to take it from
+	// requests.
+	PublicURL string
 	// Sandbox loosens the rules for one machine: http and loopback receivers,
 	// and messages to destinations that are not subscribed.
 	Sandbox bool
@@ -52,16 +58,16 @@ func New(o Options) *Exchange {
 func (x *Exchange) Sources() Sources { return x.sources }
 
 // RedoxMessage returns a message of the log as Redox JSON, for the
-// destinations that take the data model.
+// destinations that take the data model: with the files that it names.
 func (x *Exchange) RedoxMessage(ctx context.Context, t store.Tenant, id string) ([]byte, error) {
-	m, text, err := x.messages.read(ctx, t, id)
-	if err == nil && m.Bytes > inRecord {
-		text, err = x.messages.Body(ctx, t, id)
+	m, text, err := x.messages.Whole(ctx, t, id)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && m.Format == formatHL7v2 {
+	if m.Format == formatHL7v2 {
 		return x.redoxOfHL7v2(ctx, t, m, text)
 	}
-	return text, err
+	return x.withFiles(ctx, t, m.Source, text)
 }
 
 // Deliver takes a message from a poller: it is the polling.Sink.

@@ -33,16 +33,27 @@ func (x *Exchange) Ingest(ctx context.Context, t store.Tenant, src Source, raw [
 		ID: x.o.NewID(), ReceivedAt: x.o.Now().UTC(), Direction: Inbound, Status: notifications.Pending,
 		Source: src.ID, SourceName: src.Name, Bytes: len(raw),
 	}}
+	query := false
 	err := survive(func() error {
-		parsed, err := redox.Parse(raw)
+		text, err := x.withFiles(ctx, t, src.ID, raw)
+		if err != nil {
+			return err
+		}
+		parsed, err := redox.Parse(text)
 		if parsed != nil {
 			rc.Parsed, rc.Message.DataModel, rc.Message.EventType = parsed, parsed.DataModel, parsed.EventType
 		}
 		if err != nil {
 			return err
 		}
+		if query = parsed.ResponseEvent() != ""; query {
+			return nil
+		}
 		return x.commit(ctx, t, src, &rc, raw)
 	})
+	if query {
+		return rc, errQuery
+	}
 	if err != nil {
 		f, logged := x.refuse(ctx, t, &rc.Message, raw, err)
 		if !logged && f.Permanent() {
@@ -55,6 +66,9 @@ func (x *Exchange) Ingest(ctx context.Context, t store.Tenant, src Source, raw [
 	x.count(rc.Message)
 	return rc, nil
 }
+
+// errQuery: the message asks something. It is answered, not stored.
+var errQuery = errors.New("the message is a query")
 
 // survive makes an error of a panic, so that a message that no code was ready
 // for is in the log like any other that failed. The panic's value may hold
@@ -91,6 +105,7 @@ func panicPlace() string {
 // refuse records why a message failed.
 func (x *Exchange) refuse(ctx context.Context, t store.Tenant, m *Message, text []byte, cause error) (f *Failure, logged bool) {
 	f = failureOf(cause)
+	f.Errors = withIDs(f.Errors, m.ReceivedAt)
 	m.Status, m.Errors = notifications.Failed, f.Errors
 	x.count(*m)
 	log := x.o.Logger.With("tenant", t, "message", m.ID, "dataModel", m.DataModel, "eventType", m.EventType)

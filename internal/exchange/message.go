@@ -168,12 +168,18 @@ func (l Messages) read(ctx context.Context, t store.Tenant, id string) (m Messag
 
 // Body returns a message's text as it was received.
 func (l Messages) Body(ctx context.Context, t store.Tenant, id string) ([]byte, error) {
+	_, text, err := l.Whole(ctx, t, id)
+	return text, err
+}
+
+// Whole returns a message's record as it was written, and its text.
+func (l Messages) Whole(ctx context.Context, t store.Tenant, id string) (Message, []byte, error) {
 	m, text, err := l.read(ctx, t, id)
 	if err != nil || m.Bytes <= inRecord {
-		return text, err
+		return m, text, err
 	}
 	it, err := l.items.GetItem(ctx, t, kindMessageBody, id)
-	return it.Body, err
+	return m, it.Body, err
 }
 
 // List returns records, newest first, and where the next page begins.

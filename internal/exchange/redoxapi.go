@@ -12,6 +12,7 @@ import (
 
 	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 	"github.com/fhirfacade/fhirfacade/mapping/redox"
+	"github.com/fhirfacade/fhirfacade/notifications"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -21,11 +22,15 @@ const maxRedoxBody = 10 << 20
 // sourceHeader names the source where a credential serves several.
 const sourceHeader = "Redox-Source-Id"
 
-// RedoxAPI serves /endpoint and /query, the data model API, and /hl7v2.
+// RedoxAPI serves /endpoint, /query and /upload, the data model API, and
+// /hl7v2.
 type RedoxAPI struct {
 	x *Exchange
 	// DefaultSource is the source of messages that name none; "" for none.
 	DefaultSource string
+	// OnlySource is the one source that the request's token serves; "" for none
+	// or several.
+	OnlySource func(c *gin.Context) string
 	// Allowed says whether the request may act for a source.
 	Allowed func(c *gin.Context, source string) error
 }
@@ -38,6 +43,12 @@ func (a *RedoxAPI) Register(e gin.IRoutes) {
 	e.POST("/endpoint", a.endpoint)
 	e.POST("/query", a.query)
 	e.POST("/hl7v2", a.hl7v2)
+	e.POST("/upload", a.upload)
+	for _, path := range []string{"/endpoint", "/query", "/upload"} {
+		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			e.Handle(method, path, func(c *gin.Context) { c.String(http.StatusForbidden, "Only POST is served here") })
+		}
+	}
 }
 
 // answerMeta is the Meta of an answer.
@@ -69,6 +80,10 @@ func (a *RedoxAPI) endpoint(c *gin.Context) {
 		return
 	}
 	rc, err := a.x.Ingest(c.Request.Context(), t, src, raw)
+	if errors.Is(err, errQuery) {
+		a.ask(c, t, src, raw) // Redox takes queries at either address
+		return
+	}
 	meta := answerMeta{
 		DataModel: rc.Message.DataModel, EventType: rc.Message.EventType,
 		Source: &answerParty{src.ID, src.Name}, Logs: []answerLog{{rc.Message.ID, rc.Message.ID}},
@@ -83,7 +98,10 @@ func (a *RedoxAPI) endpoint(c *gin.Context) {
 		return
 	}
 	for i, s := range rc.Matched {
-		l := answerLog{ID: rc.Message.ID, AttemptID: s.ID}
+		if rc.Message.Seq == 0 {
+			break // nobody is told
+		}
+		l := answerLog{ID: rc.Message.ID, AttemptID: notifications.DeliveryID(t, s.ID, rc.Message.Seq)}
 		if i == 0 {
 			meta.Logs[0] = l
 		} else {
@@ -96,10 +114,12 @@ func (a *RedoxAPI) endpoint(c *gin.Context) {
 // query answers a synchronous event. Which of them are answered from the
 // store is the business of answers; the others are refused by name.
 func (a *RedoxAPI) query(c *gin.Context) {
-	raw, t, src, ok := a.receive(c)
-	if !ok {
-		return
+	if raw, t, src, ok := a.receive(c); ok {
+		a.ask(c, t, src, raw)
 	}
+}
+
+func (a *RedoxAPI) ask(c *gin.Context, t store.Tenant, src Source, raw []byte) {
 	meta := answerMeta{Source: &answerParty{src.ID, src.Name}}
 	m, err := redox.Parse(raw)
 	if err == nil {
@@ -119,11 +139,11 @@ func answer(c *gin.Context, status int, meta answerMeta) {
 	if status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", "1")
 	}
+	meta.Errors = withIDs(meta.Errors, time.Now())
 	c.JSON(status, struct{ Meta answerMeta }{meta})
 }
 
-// receive reads the body and finds the source: by header, by Meta.Source.ID,
-// or the only one there is.
+// receive reads the body and finds the source.
 func (a *RedoxAPI) receive(c *gin.Context) (raw []byte, t store.Tenant, src Source, ok bool) {
 	fail := func(status int, module, text string) {
 		answer(c, status, answerMeta{Errors: failure(status, module, text).Errors})
@@ -132,16 +152,30 @@ func (a *RedoxAPI) receive(c *gin.Context) (raw []byte, t store.Tenant, src Sour
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		fail(http.StatusRequestEntityTooLarge, moduleServer, "The message is larger than 10 MB.")
+		fail(http.StatusRequestEntityTooLarge, moduleServer, "The message is larger than 10 MB. Upload files, and name them by their URI.")
 		return nil, "", src, false
 	case err != nil:
-		fail(http.StatusBadRequest, moduleServer, "The body ended early.")
+		fail(http.StatusBadRequest, moduleDataModels, "The body ended early.")
 		return nil, "", src, false
 	}
+	t, src, ok = a.source(c, raw)
+	return raw, t, src, ok
+}
+
+// source finds who sends: by header, by Meta.Source.ID of the message, nil for
+// none, or as the only one that the token serves.
+func (a *RedoxAPI) source(c *gin.Context, raw []byte) (t store.Tenant, src Source, ok bool) {
+	fail := func(status int, module, text string) {
+		answer(c, status, answerMeta{Errors: failure(status, module, text).Errors})
+	}
 	id := c.GetHeader(sourceHeader)
-	if id == "" {
+	if id == "" && raw != nil {
 		id = sourceIn(raw)
 	}
+	if id == "" && a.OnlySource != nil {
+		id = a.OnlySource(c)
+	}
+	var err error
 	if id != "" {
 		t, err = a.x.sources.Tenant(c.Request.Context(), id)
 	}
@@ -152,7 +186,7 @@ func (a *RedoxAPI) receive(c *gin.Context) (raw []byte, t store.Tenant, src Sour
 	}
 	if id == "" {
 		fail(http.StatusBadRequest, moduleSubscriptions, "No source. Name it in Meta.Source.ID or in the header "+sourceHeader+".")
-		return nil, "", src, false
+		return "", src, false
 	}
 	if err == nil && a.Allowed != nil {
 		err = a.Allowed(c, id)
@@ -162,14 +196,14 @@ func (a *RedoxAPI) receive(c *gin.Context) (raw []byte, t store.Tenant, src Sour
 	}
 	switch {
 	case err == nil:
-		return raw, t, src, true
+		return t, src, true
 	case errors.Is(err, ErrUnknownSource):
 		fail(http.StatusForbidden, moduleSubscriptions, "This credential does not serve the source that the message names, or there is no such source.")
 	default:
 		f := failureOf(err)
 		answer(c, f.Status, answerMeta{Errors: f.Errors})
 	}
-	return nil, "", src, false
+	return "", src, false
 }
 
 // sourceIn is Meta.Source.ID of a message that may be broken.

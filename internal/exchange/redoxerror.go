@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/mapping/redox"
@@ -17,6 +18,10 @@ type RedoxError struct {
 	Text   string `json:"Text"`
 	Type   string `json:"Type"`
 	Module string `json:"Module"`
+	// DestinationStatusCode and Details are what the system that was asked
+	// answered.
+	DestinationStatusCode int    `json:"DestinationStatusCode,omitempty"`
+	Details               string `json:"Details,omitempty"`
 }
 
 // Failure is why a message was refused: the HTTP status and Meta.Errors.
@@ -50,6 +55,17 @@ const (
 
 func failure(status int, module, text string) *Failure {
 	return &Failure{Status: status, Errors: []RedoxError{{Text: text, Type: "message", Module: module}}}
+}
+
+// withIDs gives errors numbers, by which people speak of them: those of the
+// log are those of the answer.
+func withIDs(errs []RedoxError, at time.Time) []RedoxError {
+	for i := range errs {
+		if errs[i].ID == 0 {
+			errs[i].ID = at.UnixMilli()*100 + int64(i)
+		}
+	}
+	return errs
 }
 
 // failureOf gives any error of the way from text to commit its status and

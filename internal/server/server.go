@@ -170,6 +170,7 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	authority.PublicURL = c.PublicURL
 	key, err := secret(ctx, s.store, "page-links")
 	if err != nil {
 		return err
@@ -186,6 +187,7 @@ func (s *Server) build(ctx context.Context) error {
 	x := exchange.New(exchange.Options{
 		Repository: repo, Store: s.store, Directory: directory, Registry: registry, Transmissions: transmissions,
 		Sender: sender, Sandbox: c.Sandbox, Now: now, NewID: newID, Logger: c.Logger, NewKey: authority.NewKey,
+		PutClient: authority.PutClient, PublicURL: c.PublicURL,
 		Backlog:  func(ctx context.Context) ([]notifications.Backlog, error) { return s.engine.Backlog(ctx) },
 		RetryNow: func(t store.Tenant, subscription string) bool { return s.engine.RetryNow(t, subscription) },
 		Count: func(d exchange.Direction, model, event string, status notifications.Status) {
@@ -234,6 +236,7 @@ func (s *Server) build(ctx context.Context) error {
 		}
 		return err
 	}
+	redox.OnlySource = authority.OnlySource
 	if c.Sandbox {
 		redox.DefaultSource = exchange.DefaultSourceID(tenant.Of(SandboxOrganization, tenant.Environments[0]))
 	}
