@@ -6,8 +6,10 @@ import (
 	"github.com/fhirfacade/fhirfacade/mapping"
 )
 
-func benchSample(b *testing.B) ([]byte, *Message) {
-	data, ok := Sample("Scheduling", "New")
+func benchSample(b *testing.B) ([]byte, *Message) { return benchMessage(b, "Scheduling", "New") }
+
+func benchMessage(b *testing.B, model, event string) ([]byte, *Message) {
+	data, ok := Sample(model, event)
 	if !ok {
 		b.Fatal("no sample")
 	}
@@ -72,6 +74,32 @@ func BenchmarkMarshalFHIR(b *testing.B) {
 			if _, err := mapping.MarshalResource(e.Resource); err != nil {
 				b.Fatal(err)
 			}
+		}
+	}
+}
+
+// BenchmarkSummaryToFHIR and BenchmarkSummaryFromFHIR are the translation of a
+// clinical summary alone, without reading and writing JSON.
+func BenchmarkSummaryToFHIR(b *testing.B) {
+	data, m := benchMessage(b, "ClinicalSummary", "PatientPush")
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if _, err := m.ToFHIR(testOptions); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSummaryFromFHIR(b *testing.B) {
+	data, m := benchMessage(b, "ClinicalSummary", "PatientPush")
+	f, err := m.ToFHIR(testOptions)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if _, err := FromFHIR(f, testOptions); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

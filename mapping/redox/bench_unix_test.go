@@ -23,12 +23,21 @@ func cpuTime(b *testing.B) time.Duration {
 // BenchmarkMapping is all of the mapping of one message: read it, say it in
 // FHIR and write its resources as JSON.
 func BenchmarkMapping(b *testing.B) {
-	data, _ := benchSample(b)
+	benchMapping(b, "Scheduling", "New")
+}
+
+// BenchmarkMappingSummary is the same for a clinical summary.
+func BenchmarkMappingSummary(b *testing.B) { benchMapping(b, "ClinicalSummary", "PatientPush") }
+
+func benchMapping(b *testing.B, model, event string) {
+	data, _ := benchMessage(b, model, event)
 	b.SetBytes(int64(len(data)))
 	start := cpuTime(b)
 	var out []byte
 	for b.Loop() {
 		out = mapOnce(b, data, out[:0])
 	}
-	b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N), "cpu-ns/op")
+	spent := cpuTime(b) - start
+	b.ReportMetric(float64(spent)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(len(data))*float64(b.N)/1e6/spent.Seconds(), "MB/cpu-s")
 }

@@ -24,6 +24,8 @@
 //   - times, which come back as the same instant in ISO 8601 with an offset;
 //   - IsDeceased, which is true where there is a DeathDateTime.
 //
+// The clinical data models are translated by tables: see table.go.
+//
 // One record can have several entries in a message: a place named with its
 // type and without, for example. Their identity says that they are one.
 //
