@@ -78,13 +78,13 @@ func (q *query) any(name string, values []string) {
 	q.add(name, strings.Join(list, ","))
 }
 
-// patients asks for those that have any of the identifiers.
-func (q *query) patients(name string, patients ...Patient) {
+// patients asks for what is of those that have any of the identifiers.
+func (q *query) patients(patients ...Patient) {
 	var list []string
 	for _, p := range patients {
 		list = append(list, q.identifiers(p.Identifiers)...)
 	}
-	q.add(name, strings.Join(list, ","))
+	q.add("patient.identifier", strings.Join(list, ","))
 }
 
 func (q *query) identifiers(ids []Identifier) (list []string) {
@@ -197,7 +197,7 @@ func (q *query) alternatives() [][]Parameter {
 
 func resultsQuery(q *query, body Body) Search {
 	ask := body.(*Results)
-	q.patients("patient.identifier", ask.Patients...)
+	q.patients(ask.Patients...)
 	q.codes("code", ask.Procedures)
 	q.words("status", "ResultStatuses", reportStatuses, ask.ResultStatuses)
 	if c := ask.Completion; c != nil {
@@ -217,7 +217,7 @@ func resultsQuery(q *query, body Body) Search {
 
 func ordersQuery(q *query, body Body) Search {
 	ask := body.(*OrderMessage)
-	q.patients("patient.identifier", ask.Patients...)
+	q.patients(ask.Patients...)
 	q.add("encounter.identifier", strings.Join(q.numbers(visitNumber, ask.VisitNumbers), ","))
 	q.codes("code", ask.Procedures)
 	q.period("authored", "", ask.StartDateTime, ask.EndDateTime)
@@ -227,7 +227,7 @@ func ordersQuery(q *query, body Body) Search {
 
 // documents are the conditions that Media and Notes queries have in common.
 func (q *query) documents(patients []Patient, ids, types, visits []string) Search {
-	q.patients("patient.identifier", patients...)
+	q.patients(patients...)
 	q.add("identifier", strings.Join(q.numbers(documentNumber, ids), ","))
 	q.any("type:text", types)
 	q.add("encounter.identifier", strings.Join(q.numbers(visitNumber, visits), ","))
@@ -249,7 +249,7 @@ func notesQuery(q *query, body Body) Search {
 
 func vaccinationsQuery(q *query, body Body) Search {
 	if p := body.(*VaccinationMessage).Patient; p != nil {
-		q.patients("patient.identifier", *p)
+		q.patients(*p)
 		if d := p.Demographics; d != nil && len(p.Identifiers) == 0 {
 			q.person("patient.", *d)
 		}
@@ -302,7 +302,7 @@ func identified(ssn string) string {
 func documentsQuery(q *query, body Body) Search {
 	ask := body.(*ClinicalSummary)
 	if ask.Patient != nil {
-		q.patients("patient.identifier", *ask.Patient)
+		q.patients(*ask.Patient)
 	}
 	if d := ask.Document; d != nil {
 		q.codes("type", d.Types)
@@ -353,7 +353,7 @@ func (m *Message) Summary(o Options) (s Summary, ok bool) {
 		d := &query{o: o, m: m}
 		d.any("encounter.identifier", []string{v.VisitNumber, v.ID})
 		if len(d.parameters) > 0 {
-			d.patients("patient.identifier", *ask.Patient)
+			d.patients(*ask.Patient)
 			s.Documents = Search{Type: "Composition", Sort: "-date", Any: d.alternatives()}
 		}
 	}
