@@ -108,10 +108,32 @@ func (p *profiles) Member(ctx context.Context, valueSet, system, code string, im
 			return profile.Out, nil
 		}
 	}
-	if p.r.o.Guides == nil {
-		return profile.Unknown, nil
+	in := profile.Unknown
+	if p.r.o.Guides != nil {
+		if in, err = p.r.o.Guides.Member(ctx, valueSet, system, code, implied); err != nil {
+			return profile.Unknown, err
+		}
 	}
-	return p.r.o.Guides.Member(ctx, valueSet, system, code, implied)
+	if in != profile.Unknown || p.r.o.TerminologyServer == nil {
+		return in, nil
+	}
+	return p.memberElsewhere(ctx, valueSet, system, code)
+}
+
+// memberElsewhere asks with the terminology server's help. What is not held
+// there either stays unknown; that the server fails is an error, because an
+// unanswered question must not let a code through, nor refuse it.
+func (p *profiles) memberElsewhere(ctx context.Context, valueSet, system, code string) (profile.Membership, error) {
+	v, err := p.r.Terminology(p.t).ValidateCode(ctx, terminology.ValueSet{Canonical: valueSet}, []terminology.Coding{{System: system, Code: code}}, terminology.Rules{})
+	switch {
+	case errors.Is(err, terminology.ErrNotHeld), errors.Is(err, terminology.ErrInvalid), errors.Is(err, terminology.ErrTooCostly):
+		return profile.Unknown, nil
+	case err != nil:
+		return profile.Unknown, err
+	case v.Known:
+		return profile.In, nil
+	}
+	return profile.Out, nil
 }
 
 // expansion are the codes of a value set that the tenant has stored.

@@ -125,16 +125,7 @@ func composed(include map[string]any) json.RawMessage {
 // the one with the canonical URL. If codes are asked about, it has those of
 // them that are in it.
 func (e *expander) elsewhere(canonicalURL string, given json.RawMessage) (*set, error) {
-	all := newSet()
-	if e.only == nil {
-		codes, err := e.s.expandElsewhere(e.ctx, canonicalURL, given)
-		for _, c := range codes {
-			all.add(c)
-			e.uses(c.System, c.Version)
-		}
-		return all, err
-	}
-	system := ""
+	what, of, system := "value set", canonicalURL, ""
 	if given != nil {
 		doc, err := rawjson.Parse(given, nil)
 		if err != nil {
@@ -144,6 +135,16 @@ func (e *expander) elsewhere(canonicalURL string, given json.RawMessage) (*set, 
 		for include := range elements(compose, "include") {
 			system = text(include, "system")
 		}
+		what, of = "code system", system
+	}
+	all := newSet()
+	if e.only == nil {
+		codes, err := e.s.expandElsewhere(e.ctx, canonicalURL, given)
+		for _, c := range codes {
+			all.add(c)
+			e.uses(c.System, c.Version)
+		}
+		return all, named(err, what, of)
 	}
 	for _, c := range e.asked {
 		if system != "" && c.System != "" && c.System != system {
@@ -154,7 +155,7 @@ func (e *expander) elsewhere(canonicalURL string, given json.RawMessage) (*set, 
 		}
 		code, ok, err := e.s.memberElsewhere(e.ctx, canonicalURL, given, c)
 		if err != nil {
-			return nil, err
+			return nil, named(err, what, of)
 		}
 		if ok {
 			all.add(code)
@@ -179,7 +180,7 @@ func (s *Service) expandElsewhere(ctx context.Context, canonicalURL string, give
 	ask := append(valueSetParameters(canonicalURL, given), parameter{Name: "count", Integer: s.o.MaxCodes + 1})
 	answer, err := s.call(ctx, operation, ask...)
 	if err != nil {
-		return nil, named(err, "value set", canonicalURL)
+		return nil, err
 	}
 	expansion, ok := answer.Member("expansion")
 	if !ok {
@@ -213,11 +214,8 @@ func (s *Service) memberElsewhere(ctx context.Context, canonicalURL string, give
 	const operation = "ValueSet/$validate-code"
 	ask := append(valueSetParameters(canonicalURL, given), parameter{Name: "code", Code: c.Code}, parameter{Name: "system", URI: c.System}, parameter{Name: "systemVersion", String: c.Version})
 	found, ok, err := s.confirmed(ctx, operation, c.System, ask)
-	if err != nil {
-		return Code{}, false, named(err, "value set", canonicalURL)
-	}
-	if !ok {
-		return Code{}, false, nil
+	if err != nil || !ok {
+		return Code{}, false, err
 	}
 	code := Code{System: c.System, Version: c.Version, Code: c.Code, Display: found}
 	return code, true, s.synonym(ctx, operation, &code, c.Display, ask)

@@ -16,6 +16,8 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/rest"
 	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
+	"github.com/fhirfacade/fhirfacade/fhir/terminology"
+	"github.com/fhirfacade/fhirfacade/fhir/terminology/remote"
 	"github.com/fhirfacade/fhirfacade/internal/maintenance"
 	"github.com/fhirfacade/fhirfacade/internal/tenant"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -63,10 +65,15 @@ func newCore(c Config, st store.Store, directory *tenant.Directory, url string, 
 	if url, problem, err := k.parameters.CheckGuides(); err != nil || problem != "" {
 		return nil, errors.Join(err, fmt.Errorf("a package has the SearchParameter %s, which cannot be used: %s", url, problem))
 	}
+	server, err := terminologyServer(c)
+	if err != nil {
+		return nil, err
+	}
 	k.repository = repository.New(repository.Options{
 		Store: st, Definitions: k.definitions, Index: index, Parameters: k.parameters,
 		Now: time.Now, NewID: newID, Pages: search.PageTokens{Key: key}, BaseURL: k.base,
 		Validation: directory.Validation, Guides: guides,
+		MaxCodes: c.MaxCodes, TerminologyServer: server,
 	})
 	k.bulk = bulk.New(bulk.Options{
 		Store: st, Repository: k.repository, BaseURL: k.base, Now: time.Now, NewID: newID, Life: c.BulkLife, Logger: c.Logger,
@@ -80,6 +87,18 @@ func newCore(c Config, st store.Store, directory *tenant.Directory, url string, 
 	k.owner = fmt.Sprintf("%s/%d/%s", hostname, os.Getpid(), newID())
 	k.leases, err = lease.New(st, lease.Options{Owner: k.owner, TTL: leaseLife, Now: time.Now, Exclusive: st.Exclusive()})
 	return k, err
+}
+
+// terminologyServer is the one of the settings, nil for none.
+func terminologyServer(c Config) (terminology.Server, error) {
+	if c.Terminology.URL == "" {
+		if c.Terminology.Authorization != "" || len(c.Terminology.Systems) > 0 {
+			return nil, errors.New("terminology-authorization and terminology-systems go with terminology-server")
+		}
+		return nil, nil
+	}
+	c.Terminology.Now = time.Now
+	return remote.New(c.Terminology)
 }
 
 // loadGuides reads packages of implementation guides.

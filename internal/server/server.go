@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fhirfacade/fhirfacade/fhir/rest"
+	"github.com/fhirfacade/fhirfacade/fhir/terminology/remote"
 	"github.com/fhirfacade/fhirfacade/internal/auth"
 	"github.com/fhirfacade/fhirfacade/internal/exchange"
 	"github.com/fhirfacade/fhirfacade/internal/maintenance"
@@ -60,6 +61,11 @@ type Config struct {
 	// Guides are the files of packages of implementation guides, which all
 	// organizations know besides US Core.
 	Guides []string
+	// Terminology is the terminology server that is asked for what goes
+	// elsewhere; none without an address.
+	Terminology remote.Settings
+	// MaxCodes is the most codes of a value set that is expanded; 10,000 when 0.
+	MaxCodes int
 	// MaxBody is the most bytes of a FHIR resource; 0 for 50 MiB, and never
 	// more than the store takes.
 	MaxBody int64

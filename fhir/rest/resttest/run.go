@@ -30,6 +30,7 @@ func Run(t *testing.T, open Open) {
 		{"Across types", acrossTypes},
 		{"Operations", searchOperations},
 		{"Terminology", terminologies},
+		{"Terminology elsewhere", terminologyElsewhere},
 		{"Words", wordSearches},
 		{"Contained", containedEntries},
 		{"Capabilities", capabilities},

@@ -66,7 +66,7 @@ var fullText = subject{
 }
 
 func wordSearches(t *testing.T, open Open) {
-	s := serve(t, open, true, func(*rest.Options) {})
+	s := serve(t, open, withWords, func(*rest.Options) {})
 	for i, c := range fullText.found {
 		fullText.found[i].query = strings.ReplaceAll(c.query, " ", "%20")
 	}

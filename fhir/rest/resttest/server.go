@@ -82,16 +82,19 @@ type Server struct {
 // Serve starts an API on a new store.
 func Serve(t testing.TB, open Open) *Server {
 	t.Helper()
-	return serve(t, open, false, func(*rest.Options) {})
+	return serve(t, open, func(*repository.Options) {}, func(*rest.Options) {})
 }
 
 // ServeWith is Serve with further options.
 func ServeWith(t testing.TB, open Open, with func(o *rest.Options)) *Server {
 	t.Helper()
-	return serve(t, open, false, with)
+	return serve(t, open, func(*repository.Options) {}, with)
 }
 
-func serve(t testing.TB, open Open, fullText bool, with func(o *rest.Options)) *Server {
+// withWords is the setting for full text.
+func withWords(o *repository.Options) { o.FullText = true }
+
+func serve(t testing.TB, open Open, keeping func(o *repository.Options), with func(o *rest.Options)) *Server {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	s := &Server{TB: t, Clock: &Clock{now: Start}, Settings: map[store.Tenant]validate.Settings{
@@ -104,13 +107,15 @@ func serve(t testing.TB, open Open, fullText bool, with func(o *rest.Options)) *
 	s.Origin, s.Handler = server.URL, engine
 	s.client = server.Client()
 	definitions := conformance.R4()
-	s.Repository = repository.New(repository.Options{
+	kept := repository.Options{
 		Store: s.Store, Definitions: definitions, Index: index(), Now: s.Clock.Now, NewID: sequence("new"),
-		Pages: search.PageTokens{Key: []byte("a key for tests only")}, FullText: fullText,
+		Pages:      search.PageTokens{Key: []byte("a key for tests only")},
 		BaseURL:    func(t store.Tenant) string { return s.Origin + "/fhir/R4/" + string(t) },
 		Validation: func(_ context.Context, t store.Tenant) (validate.Settings, error) { return s.Settings[t], nil },
 		Guides:     guide.Builtin(),
-	})
+	}
+	keeping(&kept)
+	s.Repository = repository.New(kept)
 	o := rest.Options{
 		Repository: s.Repository, Tenant: tenantOf, MaxBody: MaxBody, Now: s.Clock.Now, NewID: sequence("bundle"),
 		Logger: slog.New(slog.DiscardHandler), Version: "test",
