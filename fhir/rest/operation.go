@@ -156,8 +156,17 @@ func coding(n rawjson.Node) string {
 }
 
 func (a *API) noOperation(r *request, name string) error {
+	if name == "$graphql" {
+		return graphQL(r)
+	}
 	return outcome.New(http.StatusNotFound, outcome.CodeNotSupported,
 		"%s has no operation %q here. See /metadata for those it has.", r.typ, shorten(name))
+}
+
+// graphQL: https://hl7.org/fhir/R4/graphql.html is left out on purpose.
+func graphQL(*request) error {
+	return outcome.New(http.StatusNotImplemented, outcome.CodeNotSupported,
+		"$graphql is left out here. Searches with _include, _revinclude and _elements answer what it is asked for most.")
 }
 
 // operation is POST [type]/$name and POST [type]/[id]/$name.

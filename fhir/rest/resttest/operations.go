@@ -10,6 +10,10 @@ import (
 // searchOperations are HL7's operations that are searches, and $explain.
 func searchOperations(t *testing.T, open Open) {
 	s := Serve(t, open)
+	for _, path := range []string{"Patient/$graphql", "Patient/1/$graphql"} {
+		s.Get(path).WantOutcome(http.StatusNotImplemented, "not-supported", "left out")
+		s.Do("POST", path, "").WantOutcome(http.StatusNotImplemented, "not-supported", "left out")
+	}
 	t.Run("$everything", func(t *testing.T) { s.In(t).On("everything/test").periodsOfCare() })
 	t.Run("$lastn", func(t *testing.T) { s.In(t).On("lastn/test").lastN() })
 	t.Run("$explain", func(t *testing.T) { s.In(t).On("explain/test").explains() })
