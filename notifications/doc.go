@@ -51,6 +51,7 @@
 //	schedule.go      when a failed delivery is tried again
 //	render.go        payloads: lightweight, detailed, Redox
 //	webhook.go       one attempt over HTTP; sign.go its signature
+//	ask.go           a query to a live system, and its answer
 //	reason.go        what is said of a failed one
 //	verify.go        proof that an endpoint is the subscriber's
 //	transmission.go  the log of deliveries and their attempts

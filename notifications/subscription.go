@@ -46,7 +46,11 @@ type Destination struct {
 	// Secret, "whsec_" and base64 of 24 to 64 bytes, signs deliveries
 	// (Standard Webhooks). "" leaves them unsigned.
 	Secret string `json:"secret,omitempty"`
-	// TimeoutSeconds is how long an answer may take; 0 for 30.
+	// Live says that this is a system that answers queries in the data model
+	// (Redox: synchronous events). The others' are answered from the store.
+	Live bool `json:"live,omitempty"`
+	// TimeoutSeconds is how long an answer may take; 0 for 30, and for 120
+	// where it is asked a query.
 	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
 	// Verified says that the endpoint answered the challenge. Nothing is
 	// delivered before.

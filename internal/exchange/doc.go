@@ -18,6 +18,7 @@
 //	provenance.go  which message gave which version
 //	hl7v2*.go      HL7 v2 messages in; listener.go their listeners
 //	redoxapi.go    /endpoint and /query; redoxerror.go the form of errors
+//	query.go       queries answered from the store; forward.go from a live system
 //	upload.go      /upload, and files in the place of their URIs
 //	writeback.go   FHIR writeback operations
 //	admin*.go      the JSON API to look at and manage all of this

@@ -230,7 +230,10 @@ func (x *Exchange) route(ctx context.Context, t store.Tenant, src Source, rc *Re
 		if d.ID == "" {
 			continue
 		}
-		subscribed := slices.ContainsFunc(subs, func(s notifications.Subscription) bool { return s.Destination == d.ID })
+		subscribed := slices.ContainsFunc(subs, func(s notifications.Subscription) bool {
+			return s.Destination == d.ID && !s.Writebacks && (s.Source == "" || s.Source == src.ID) &&
+				(s.DataModel == "*" || s.DataModel == said.DataModel)
+		})
 		switch {
 		case subscribed:
 			event.Destinations = append(event.Destinations, d.ID)

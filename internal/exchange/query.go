@@ -22,6 +22,21 @@ var queries = map[string]func(x *Exchange, ctx context.Context, t store.Tenant, 
 	"Scheduling:Booked": (*Exchange).booked,
 }
 
+// reply answers a query: a live system, where it goes to one, or the store.
+func (x *Exchange) reply(ctx context.Context, t store.Tenant, src Source, m *redox.Message, raw []byte) ([]byte, error) {
+	if m.ResponseEvent() == "" {
+		return nil, failure(http.StatusBadRequest, moduleDataModels, "Not a query - "+m.Pair())
+	}
+	live, err := x.asked(ctx, t, src, m)
+	if err != nil {
+		return nil, err
+	}
+	if live != nil {
+		return x.forward(ctx, src, live, m, raw)
+	}
+	return x.answerQuery(ctx, t, src, m)
+}
+
 // answerQuery answers a query in the data model, as its …Response event.
 func (x *Exchange) answerQuery(ctx context.Context, t store.Tenant, src Source, m *redox.Message) ([]byte, error) {
 	o, err := x.options(t, src)

@@ -125,7 +125,7 @@ func (a *RedoxAPI) ask(c *gin.Context, t store.Tenant, src Source, raw []byte) {
 	if err == nil {
 		meta.DataModel, meta.EventType = m.DataModel, m.EventType
 		var reply []byte
-		if reply, err = a.x.answerQuery(c.Request.Context(), t, src, m); err == nil {
+		if reply, err = a.x.reply(c.Request.Context(), t, src, m, raw); err == nil {
 			c.Data(http.StatusOK, "application/json; charset=utf-8", reply)
 			return
 		}
