@@ -50,11 +50,14 @@ func (a *API) versionOrCurrent(r *request) (store.Document, error) {
 	return a.o.Repository.ReadVersion(r.Request.Context(), r.tenant, r.ref(), version)
 }
 
-// returns answers an operation with a Meta. An element may not be empty.
+// noMeta stands for a Meta that says nothing: a parameter needs a value (R4
+// parameters, inv-1), and an element may not be empty.
+const noMeta = `{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"not-applicable"}]}`
+
+// returns answers an operation with a Meta.
 func (a *API) returns(r *request, meta []byte) {
 	if string(meta) == "{}" {
-		a.write(r, http.StatusOK, []byte(`{"resourceType":"Parameters","parameter":[{"name":"return"}]}`))
-		return
+		meta = []byte(noMeta)
 	}
 	a.write(r, http.StatusOK, append(append([]byte(`{"resourceType":"Parameters","parameter":[{"name":"return","valueMeta":`), meta...), "}]}"...))
 }

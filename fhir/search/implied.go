@@ -2,6 +2,7 @@ package search
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
@@ -97,4 +98,17 @@ func (f field) ofStrings() bool {
 		}
 	}
 	return false
+}
+
+// ofOthers reports whether it is known which elements a parameter is of, and
+// that none is of a type.
+func (f field) ofOthers(typ string) bool {
+	known := false
+	for element := range f.p.leads(f.sp) {
+		if slices.Contains(element.Types, typ) {
+			return false
+		}
+		known = true
+	}
+	return known
 }

@@ -27,6 +27,9 @@ func (f field) token(value string) (store.Clause, error) {
 	case "text":
 		return f.start(formText, unescape(value))
 	case "of-type":
+		if f.ofOthers("Identifier") {
+			return nil, f.badModifier()
+		}
 		if len(parts) != 3 || slices.Contains(parts, "") {
 			return nil, f.wrong(":of-type takes system|code|value")
 		}

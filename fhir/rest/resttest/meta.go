@@ -18,6 +18,9 @@ func metaParameters(meta string) string {
 func (a *Answer) labels() string {
 	a.t.Helper()
 	a.Want(http.StatusOK)
+	if strings.Contains(string(a.Body), `{"name":"return"}`) {
+		a.t.Errorf("%s: a parameter without a value", a.what)
+	}
 	for _, issue := range conformance.ValidateStructure(a.Body) {
 		a.t.Errorf("%s: not valid at %s: %s", a.what, issue.Expression, issue.Diagnostics)
 	}

@@ -144,6 +144,7 @@ var tokens = subject{
 		{"three parts", "Condition?code=a|b|c", "value", []string{"code"}},
 		{"media type :below with parameters", "DocumentReference?contenttype:below=text/xml;%20charset=UTF-8", "value", []string{"contenttype"}},
 		{"neither part", "Condition?code=|", "value", []string{"code"}},
+		{":of-type of what is no identifier", "Condition?code:of-type=a|b|c", "not-supported", []string{"of-type", "code"}},
 		{":of-type with two parts", "Patient?identifier:of-type=MR|1", "value", []string{"of-type"}},
 	},
 }
