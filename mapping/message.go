@@ -14,12 +14,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/google/fhir/go/jsonformat"
+
+	"github.com/fhirfacade/fhirfacade/conformance/rawjson"
 )
 
 // Message is one thing that happened, said in FHIR: the resources it speaks of
 // and what it says happened to them. As a FHIR message (R4 §3.4 messaging) it
 // is a Bundle of type message whose MessageHeader has Event.URI and Focus.
 type Message struct {
+	ID                   string // of a message that came in FHIR
 	DataModel, EventType string // Redox's names: "Scheduling", "New"
 	Event                Event  // zero where no notification is known for the pair
 	Time                 time.Time
@@ -32,6 +35,20 @@ type Message struct {
 	Extensions []*dtpb.Extension
 	Entries    []Entry
 	Focus      []int // indexes into Entries: what the message is about
+	// Mentioned are records that are no entries, and that entries with Raw
+	// refer to.
+	Mentioned []Mention
+}
+
+// Mention is a record of the sender's that a message refers to and does not
+// have.
+type Mention struct {
+	// FullURL is how entries name it, "urn:uuid:…"; Type its resource type.
+	FullURL, Type string
+	// Identifier is how it is known here, if it is.
+	Identifier Identifier
+	// URL is where it is at the sender's, for when it is not.
+	URL string
 }
 
 // Party is a source or a destination. ID is a UUID; as an endpoint it is
@@ -45,6 +62,12 @@ type Entry struct {
 	// has the same one.
 	FullURL  string
 	Resource *crpb.ContainedResource
+	// Raw is the resource in JSON, of a message that came in FHIR; Resource is
+	// nil then.
+	Raw []byte
+	// Whole says that the sender's state is all that there is of the record:
+	// it replaces what is known and is not laid over it.
+	Whole bool
 	// Identifiers: records of one resource type that share any of these are
 	// the same record.
 	Identifiers []Identifier
@@ -54,6 +77,23 @@ type Entry struct {
 	// itself. An empty Key is a record of this message alone.
 	Parent int
 	Key    string
+}
+
+// Type is the entry's resource type.
+func (e Entry) Type() string {
+	if e.Resource == nil {
+		return rawType(e.Raw)
+	}
+	return TypeName(e.Resource)
+}
+
+func rawType(raw []byte) string {
+	doc, err := rawjson.Parse(raw, nil)
+	if err != nil {
+		return ""
+	}
+	typ, _ := doc.Root().Member("resourceType")
+	return typ.String()
 }
 
 // Identifier is a FHIR identifier that can tell records apart.

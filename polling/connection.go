@@ -23,6 +23,14 @@ type Connection struct {
 	BaseURL                string
 	Practice               string
 	ClientID, ClientSecret string
+	// Auth is how calls are authorized, for connectors that leave the choice.
+	Auth Auth
+	// Preset names what is peculiar to a vendor, for connectors of several.
+	Preset string
+	// Header is sent with every call.
+	Header map[string]string
+	// Definition is the text of a declared connector.
+	Definition string
 	// TimeZone is the practice's, an IANA name; vendors send local times.
 	TimeZone string
 	// Source is the id of the source that messages are delivered as.
@@ -47,8 +55,41 @@ type ActionConfig struct {
 	// PageSize is how many changes are asked for at once; the vendor's most
 	// when zero.
 	PageSize int
+	// Query are further parameters of the request for changes, as in a URL:
+	// "location=7&status=booked".
+	Query string
+	// Overlap is how far behind its cursor an action looks again, for changes
+	// that show late; the connector's own choice when zero.
+	Overlap time.Duration
+	// WindowBack and WindowAhead are the days around now that are compared
+	// where a vendor does not say what changed; the connector's own choice
+	// when both are zero.
+	WindowBack, WindowAhead time.Duration
+	// Follow are the types of referenced records that fill a container; the
+	// connector's own choice when nil.
+	Follow []string
 	// Parallel is how many containers are filled at once; 4 when zero.
 	Parallel int
+}
+
+// Auth is how calls are authorized.
+type Auth struct {
+	// Method is "none", "basic", "apiKey", "clientCredentials",
+	// "privateKeyJwt", "password" or "refreshToken".
+	Method string
+	// TokenURL is where tokens are; the server's SMART configuration tells
+	// when it is empty.
+	TokenURL               string
+	ClientID, ClientSecret string
+	// SecretInBody sends the client's secret in the form, not by Basic.
+	SecretInBody bool
+	Scope        string
+	// PrivateKey is PEM: RSA for RS384, P-384 for ES384. KeyID is its "kid".
+	PrivateKey, KeyID  string
+	Username, Password string
+	RefreshToken       string
+	// APIKey goes into Header, "X-API-Key" when empty, or QueryParameter.
+	APIKey, Header, QueryParameter string
 }
 
 // schedules are lines with seconds, lines without, and descriptors.
@@ -84,7 +125,7 @@ func (c Connection) Validate() error {
 			wrong("an action has no name, or one longer than 64 bytes")
 		case seen[a.Name]:
 			wrong("action %q is there twice", a.Name)
-		case a.Backfill < 0 || a.PageSize < 0 || a.Parallel < 0:
+		case a.Backfill < 0 || a.PageSize < 0 || a.Parallel < 0 || a.Overlap < 0 || a.WindowBack < 0 || a.WindowAhead < 0:
 			wrong("action %q has a negative number", a.Name)
 		}
 		seen[a.Name] = true

@@ -27,8 +27,8 @@ type Connector interface {
 	// more than once is asked through cache.
 	Fill(ctx context.Context, action ActionConfig, change Change, cache *Cache) (Container, error)
 
-	// Message makes the Redox message that tells of a container, with id as
-	// Meta.Logs[0].ID. It is pure. nil says that there is nothing to tell.
+	// Message makes the message that tells of a container: a Redox message with
+	// id as Meta.Logs[0].ID, or a FHIR message with id as Bundle.id. It is pure. nil says that there is nothing to tell.
 	Message(action ActionConfig, id string, container Container, before Before) ([]byte, error)
 
 	// Calls is how many calls the vendor was sent so far.
@@ -56,6 +56,9 @@ type Batch struct {
 	Mark string
 	// More says that there may be more to read at once.
 	More bool
+	// Baseline says that the changes are no changes, but how records are as
+	// the action begins: they are noted, and nobody is told.
+	Baseline bool
 }
 
 // Change says that a record changed.
@@ -96,7 +99,9 @@ type Environment struct {
 	Wait func(ctx context.Context, d time.Duration) error
 	// Transport makes the calls; http.DefaultTransport when nil.
 	Transport http.RoundTripper
-	Logger    *slog.Logger
+	// NewID makes ids that are never the same twice.
+	NewID  func() string
+	Logger *slog.Logger
 }
 
 // Open makes the connector of a connection.

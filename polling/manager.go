@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/robfig/cron/v3"
 
 	"github.com/fhirfacade/fhirfacade/store"
@@ -37,6 +38,8 @@ type Options struct {
 	Wait func(ctx context.Context, d time.Duration) error
 	// Transport makes the calls to vendors; http.DefaultTransport when nil.
 	Transport http.RoundTripper
+	// NewID makes ids that are never the same twice; UUIDs when nil.
+	NewID func() string
 	// Logger is slog.Default when nil.
 	Logger *slog.Logger
 }
@@ -65,6 +68,9 @@ func New(o Options) (*Manager, error) {
 	}
 	if o.Wait == nil {
 		o.Wait = wait
+	}
+	if o.NewID == nil {
+		o.NewID = uuid.NewString
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -151,7 +157,7 @@ func (m *Manager) open(connections []Connection) (map[jobID]*job, error) {
 			errs = append(errs, fmt.Errorf("connection %q: no such vendor: %q", c.ID, c.Vendor))
 			continue
 		}
-		connector, err := open(c, Environment{Now: m.o.Now, Wait: m.o.Wait, Transport: m.o.Transport, Logger: m.o.Logger})
+		connector, err := open(c, Environment{Now: m.o.Now, Wait: m.o.Wait, Transport: m.o.Transport, NewID: m.o.NewID, Logger: m.o.Logger})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("connection %q: %w", c.ID, err))
 			continue

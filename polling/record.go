@@ -68,6 +68,8 @@ type pending struct {
 	Content   json.RawMessage `json:"content,omitempty"`
 	Message   []byte          `json:"message,omitempty"`
 	MessageID string          `json:"messageID,omitempty"`
+	// Baseline says that the change is to be noted, not told.
+	Baseline bool `json:"baseline,omitempty"`
 	// Next is a later change of the same record, which must wait.
 	Next *Change `json:"next,omitempty"`
 

@@ -20,6 +20,8 @@ type Report struct {
 	// Unchanged records made no message because nothing in them differed;
 	// Ignored ones because there is nothing to tell of them.
 	Unchanged, Ignored int
+	// Noted records are how they were when the action began.
+	Noted int
 	// Delivered messages; Retried of them had been kept by an earlier run.
 	Delivered, Retried int
 	// Kept containers wait for a later run.
@@ -76,7 +78,7 @@ func (r *run) poll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := r.process(ctx, batch.Changes); err != nil {
+		if err := r.process(ctx, batch); err != nil {
 			return err
 		}
 		if batch.Mark != "" {
@@ -115,7 +117,7 @@ func (r *run) consume(ctx context.Context, at *cursor, batch Batch) (Batch, erro
 	if err != nil {
 		return Batch{}, err
 	}
-	if err := r.process(ctx, consumed.Changes); err != nil {
+	if err := r.process(ctx, consumed); err != nil {
 		return Batch{}, err
 	}
 	consumed.More = consumed.More || batch.More
@@ -153,7 +155,7 @@ func (r *run) retry(ctx context.Context, rec *record) error {
 		} else {
 			var container Container
 			container, err = r.connector.Fill(ctx, r.action, p.Change, &r.cache)
-			err = r.settle(ctx, &work{change: p.Change, record: rec, container: container, err: err})
+			err = r.settle(ctx, &work{change: p.Change, record: rec, container: container, err: err, baseline: p.Baseline})
 		}
 		r.report.Retried += r.report.Delivered - delivered
 		if err != nil {
@@ -173,12 +175,13 @@ type work struct {
 	container Container
 	err       error // of filling
 	skip      bool  // dealt with before
+	baseline  bool  // to be noted, not told
 }
 
 // process delivers changes, or keeps them. nil says that every one of them is
 // one or the other.
-func (r *run) process(ctx context.Context, changes []Change) error {
-	fresh := r.distinct(changes)
+func (r *run) process(ctx context.Context, from Batch) error {
+	fresh := r.distinct(from.Changes)
 	links := map[string][]Change{}
 	for _, c := range fresh {
 		for _, to := range c.Links {
@@ -196,6 +199,7 @@ func (r *run) process(ctx context.Context, changes []Change) error {
 		}
 		var ended error
 		for _, w := range batch {
+			w.baseline = from.Baseline
 			// What was filled is delivered even when another one's call has
 			// shown that this run cannot go on.
 			if err := r.settleLinked(ctx, w, links[w.change.ID]); err != nil {

@@ -33,9 +33,15 @@ func (r *run) settleLinked(ctx context.Context, w *work, links []Change) error {
 	case w.err != nil && (concernsAll(w.err) || ctx.Err() != nil):
 		return w.err
 	case w.err != nil:
+		if w.baseline && rec.Stamp == "" && rec.Pending == nil {
+			rec.Pending = &pending{Since: r.now(), Baseline: true}
+		}
 		return r.keep(ctx, rec, w.change, w.err)
 	}
 	hash := hashOf(w.container.Content)
+	if w.baseline && rec.Stamp == "" {
+		return r.note(ctx, w, hash)
+	}
 	if hash == rec.Hash || rec.Content != nil && hash == hashOf(rec.Content) {
 		r.report.Unchanged++
 		return r.drop(ctx, w)
@@ -66,6 +72,17 @@ func (r *run) settleLinked(ctx context.Context, w *work, links []Change) error {
 		return err
 	}
 	return r.deliver(ctx, rec)
+}
+
+// note takes a record as it is for what was known before.
+func (r *run) note(ctx context.Context, w *work, hash string) error {
+	rec := w.record
+	rec.Change, rec.Stamp, rec.Hash, rec.Content = w.change, w.change.Stamp, hash, w.container.Content
+	rec.Pending = nil
+	delete(r.kept, rec.ID)
+	r.report.Noted++
+	r.seen[rec.ID] = rec.Stamp
+	return r.put(ctx, rec)
 }
 
 // drop ends a change that makes no message.

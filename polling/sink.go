@@ -9,10 +9,11 @@ import (
 
 // Sink takes messages in as if the source had pushed them.
 type Sink interface {
-	// Deliver commits a Redox message; nil means that it is committed. An
+	// Deliver commits a Redox or a FHIR message; nil means that it is committed. An
 	// error with Permanent() true refuses the message itself: it is parked.
 	// After any other error the same bytes are delivered again later, also
-	// when the error came after the commit: Meta.Logs[0].ID tells a message
+	// when the error came after the commit: Meta.Logs[0].ID, or
+	// Bundle.id, tells a message
 	// that was committed already.
 	Deliver(ctx context.Context, tenant store.Tenant, source string, message []byte) error
 }

@@ -12,6 +12,7 @@ import (
 
 type simulateCommand struct {
 	Athenahealth simulateAthenahealth `cmd:"" help:"The athenaOne API of athenahealth."`
+	Fhir         simulateFHIR         `cmd:"" help:"A FHIR R4 server: of no vendor, Epic, Cerner, Canvas, Nextech or eClinicalWorks."`
 }
 
 type simulateAthenahealth struct {

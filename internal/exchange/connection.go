@@ -21,17 +21,50 @@ import (
 type Connection struct {
 	ID string `json:"id"`
 	// Kind is "" for a vendor's API, or KindMLLP.
-	Kind         string   `json:"kind,omitempty"`
-	Vendor       string   `json:"vendor,omitempty"`
-	BaseURL      string   `json:"baseUrl,omitempty"`
-	Practice     string   `json:"practice,omitempty"`
-	ClientID     string   `json:"clientId,omitempty"`
-	ClientSecret string   `json:"clientSecret,omitempty"`
-	TimeZone     string   `json:"timeZone,omitempty"`
-	Source       string   `json:"source,omitempty"`
-	Actions      []Action `json:"actions,omitempty"`
+	Kind         string `json:"kind,omitempty"`
+	Vendor       string `json:"vendor,omitempty"`
+	BaseURL      string `json:"baseUrl,omitempty"`
+	Practice     string `json:"practice,omitempty"`
+	ClientID     string `json:"clientId,omitempty"`
+	ClientSecret string `json:"clientSecret,omitempty"`
+	// Preset names what is peculiar to a vendor, for the connector of FHIR.
+	Preset string `json:"preset,omitempty"`
+	// Auth is how calls are authorized, where the connector leaves the choice.
+	Auth *Auth `json:"auth,omitempty"`
+	// Headers are sent with every call.
+	Headers map[string]string `json:"headers,omitempty"`
+	// Definition is the YAML of a declared connector.
+	Definition string `json:"definition,omitempty"`
+	// RatePerSecond is the most calls a second; the vendor's usual limit when 0.
+	RatePerSecond float64  `json:"ratePerSecond,omitempty"`
+	TimeZone      string   `json:"timeZone,omitempty"`
+	Source        string   `json:"source,omitempty"`
+	Actions       []Action `json:"actions,omitempty"`
 	// HL7v2 are the settings of KindMLLP.
 	HL7v2 *HL7v2 `json:"hl7v2,omitempty"`
+}
+
+// Auth is how calls are authorized; see polling.Auth.
+type Auth struct {
+	Method         string `json:"method"`
+	TokenURL       string `json:"tokenUrl,omitempty"`
+	ClientID       string `json:"clientId,omitempty"`
+	ClientSecret   string `json:"clientSecret,omitempty"`
+	SecretInBody   bool   `json:"secretInBody,omitempty"`
+	Scope          string `json:"scope,omitempty"`
+	PrivateKey     string `json:"privateKey,omitempty"`
+	KeyID          string `json:"keyId,omitempty"`
+	Username       string `json:"username,omitempty"`
+	Password       string `json:"password,omitempty"`
+	RefreshToken   string `json:"refreshToken,omitempty"`
+	APIKey         string `json:"apiKey,omitempty"`
+	Header         string `json:"header,omitempty"`
+	QueryParameter string `json:"queryParameter,omitempty"`
+}
+
+// secrets are the fields that are not shown.
+func (a *Auth) secrets() []*string {
+	return []*string{&a.ClientSecret, &a.PrivateKey, &a.Password, &a.RefreshToken, &a.APIKey}
 }
 
 // Action is one thing that is polled.
@@ -43,6 +76,15 @@ type Action struct {
 	Backfill string `json:"backfill,omitempty"`
 	PageSize int    `json:"pageSize,omitempty"`
 	Parallel int    `json:"parallel,omitempty"`
+	// Query are further parameters of the request for changes.
+	Query string `json:"query,omitempty"`
+	// Overlap, WindowBack and WindowAhead are durations; see
+	// polling.ActionConfig.
+	Overlap     string `json:"overlap,omitempty"`
+	WindowBack  string `json:"windowBack,omitempty"`
+	WindowAhead string `json:"windowAhead,omitempty"`
+	// Follow are the types of referenced records that are read as well.
+	Follow []string `json:"follow,omitempty"`
 }
 
 const kindConnection = "connection"
@@ -90,15 +132,30 @@ func name(t store.Tenant, id string) string { return string(t) + ":" + id }
 // polled is the connection as the poller takes it.
 func (c Connection) polled(t store.Tenant) (polling.Connection, error) {
 	p := polling.Connection{
+		Preset: c.Preset, Header: c.Headers, Definition: c.Definition, RatePerSecond: c.RatePerSecond,
 		ID: name(t, c.ID), Tenant: t, Vendor: c.Vendor, BaseURL: c.BaseURL, Practice: c.Practice,
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret, TimeZone: c.TimeZone, Source: c.Source,
 	}
+	if c.Auth != nil {
+		p.Auth = polling.Auth(*c.Auth)
+	}
 	for _, a := range c.Actions {
-		cfg := polling.ActionConfig{Name: a.Name, Schedule: a.Schedule, PageSize: a.PageSize, Parallel: a.Parallel}
-		if a.Backfill != "" {
+		cfg := polling.ActionConfig{
+			Name: a.Name, Schedule: a.Schedule, PageSize: a.PageSize, Parallel: a.Parallel, Query: a.Query, Follow: a.Follow,
+		}
+		for _, d := range []struct {
+			field, text string
+			into        *time.Duration
+		}{
+			{"backfill", a.Backfill, &cfg.Backfill}, {"overlap", a.Overlap, &cfg.Overlap},
+			{"windowBack", a.WindowBack, &cfg.WindowBack}, {"windowAhead", a.WindowAhead, &cfg.WindowAhead},
+		} {
+			if d.text == "" {
+				continue
+			}
 			var err error
-			if cfg.Backfill, err = time.ParseDuration(a.Backfill); err != nil {
-				return p, &notifications.FieldError{Field: "backfill", Rule: `must be a duration such as "24h"`}
+			if *d.into, err = time.ParseDuration(d.text); err != nil {
+				return p, &notifications.FieldError{Field: d.field, Rule: `must be a duration such as "24h"`}
 			}
 		}
 		p.Actions = append(p.Actions, cfg)
@@ -155,12 +212,37 @@ func (c Connection) shown() Connection {
 	if c.ClientSecret != "" {
 		c.ClientSecret = secretHidden
 	}
+	if c.Auth != nil {
+		a := *c.Auth
+		for _, secret := range a.secrets() {
+			if *secret != "" {
+				*secret = secretHidden
+			}
+		}
+		c.Auth = &a
+	}
 	if c.HL7v2 != nil && c.HL7v2.TLS != nil {
 		h, secured := *c.HL7v2, *c.HL7v2.TLS
 		secured.PrivateKey, h.TLS = secretHidden, &secured
 		c.HL7v2 = &h
 	}
 	return c
+}
+
+// keepSecrets puts those of old in the place of what was shown of them.
+func (c *Connection) keepSecrets(old Connection) {
+	if c.ClientSecret == secretHidden {
+		c.ClientSecret = old.ClientSecret
+	}
+	if c.Auth == nil || old.Auth == nil {
+		return
+	}
+	known := old.Auth.secrets()
+	for i, secret := range c.Auth.secrets() {
+		if *secret == secretHidden {
+			*secret = *known[i]
+		}
+	}
 }
 
 func (cs *Connections) list(r *adminRequest) (any, error) {
@@ -192,9 +274,7 @@ func (cs *Connections) put(r *adminRequest) (any, error) {
 			return nil, err
 		}
 		c.ID = old.ID
-		if c.ClientSecret == secretHidden {
-			c.ClientSecret = old.ClientSecret
-		}
+		c.keepSecrets(old)
 		if h := c.HL7v2; h != nil && h.TLS != nil && h.TLS.PrivateKey == secretHidden && old.HL7v2 != nil && old.HL7v2.TLS != nil {
 			h.TLS.PrivateKey = old.HL7v2.TLS.PrivateKey
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/internal/auth"
 	"github.com/fhirfacade/fhirfacade/internal/tenant"
+	"github.com/fhirfacade/fhirfacade/mapping/fhirmessage"
 	"github.com/fhirfacade/fhirfacade/mapping/redox"
 	"github.com/fhirfacade/fhirfacade/notifications"
 	"github.com/fhirfacade/fhirfacade/store"
@@ -74,6 +75,10 @@ func (x *Exchange) RedoxMessage(ctx context.Context, t store.Tenant, id string) 
 func (x *Exchange) Deliver(ctx context.Context, t store.Tenant, source string, message []byte) error {
 	src, err := x.sources.Get(ctx, t, source)
 	if err != nil {
+		return err
+	}
+	if fhirmessage.Is(message) {
+		_, err = x.IngestFHIR(ctx, t, src, message)
 		return err
 	}
 	_, err = x.Ingest(ctx, t, src, message)

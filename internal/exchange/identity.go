@@ -115,7 +115,7 @@ func (x *Exchange) findIdentified(ctx context.Context, i *identification) error 
 	wanted := map[string][]search.Identifier{}
 	var types []string
 	for _, e := range i.said.Entries {
-		typ := mapping.TypeName(e.Resource)
+		typ := e.Type()
 		for _, id := range e.Identifiers {
 			key := identifierKey{typ, id}
 			if _, ok := i.byIdentifier[key]; ok {
@@ -211,7 +211,7 @@ func (i *identification) assign(n int) error {
 		return nil
 	}
 	e := i.said.Entries[n]
-	typ := mapping.TypeName(e.Resource)
+	typ := e.Type()
 	if len(e.Identifiers) > 0 {
 		return i.identified(n, typ)
 	}
@@ -311,7 +311,9 @@ func digest(said *mapping.Message) (string, error) {
 	var b []byte
 	var err error
 	for _, e := range said.Entries {
-		if b, err = mapping.AppendResource(b[:0], e.Resource); err != nil {
+		if e.Resource == nil {
+			b = append(b[:0], e.Raw...)
+		} else if b, err = mapping.AppendResource(b[:0], e.Resource); err != nil {
 			return "", err
 		}
 		h.Write(b)

@@ -249,6 +249,7 @@ func (x *Exchange) route(ctx context.Context, t store.Tenant, src Source, rc *Re
 			rc.Message.Warnings = append(rc.Message.Warnings, "It has no form in Redox JSON; subscriptions with content redox are not told.")
 		}
 	}
+	event.NoRedox = event.NoRedox || rc.Message.Format == formatFHIR
 	for _, s := range subs {
 		if s.Matches(rc.Message.Source, *event) {
 			rc.Matched = append(rc.Matched, s)
@@ -279,6 +280,9 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, src Source, m *Mess
 	for i, e := range said.Entries {
 		names[e.FullURL] = records.of[i].ref.String()
 	}
+	if err := x.mentioned(ctx, t, said.Mentioned, names); err != nil {
+		return nil, err
+	}
 	texts := map[*record][]byte{}
 	late := map[*record]bool{}
 	for _, r := range records.all {
@@ -293,7 +297,9 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, src Source, m *Mess
 			continue
 		}
 		r := records.of[i]
-		if written, err = mapping.AppendResource(written[:0], e.Resource); err != nil {
+		if e.Resource == nil {
+			written = append(written[:0], e.Raw...)
+		} else if written, err = mapping.AppendResource(written[:0], e.Resource); err != nil {
 			return nil, err
 		}
 		text := rename(written, names)
@@ -305,6 +311,9 @@ func (x *Exchange) plan(ctx context.Context, t store.Tenant, src Source, m *Mess
 		if late[r] {
 			// What was said later lies over it.
 			base, text = text, base
+		}
+		if e.Whole {
+			base = nil
 		}
 		if texts[r], err = merge(x.o.Repository.Definitions(), base, text, r.ref); err != nil {
 			return nil, err

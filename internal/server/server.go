@@ -25,6 +25,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/notifications"
 	"github.com/fhirfacade/fhirfacade/polling"
 	"github.com/fhirfacade/fhirfacade/polling/vendors/athenahealth"
+	"github.com/fhirfacade/fhirfacade/polling/vendors/fhirr4"
 	"github.com/fhirfacade/fhirfacade/store"
 	"github.com/fhirfacade/fhirfacade/store/mongo"
 	"github.com/fhirfacade/fhirfacade/store/pebble"
@@ -209,7 +210,7 @@ func (s *Server) build(ctx context.Context) error {
 	})
 	metrics.Backlog(s.engine.Backlog, now)
 	s.manager, err = polling.New(polling.Options{
-		Items: s.store, Sink: x, Vendors: map[string]polling.Open{"athenahealth": athenahealth.Open},
+		Items: s.store, Sink: x, Vendors: map[string]polling.Open{"athenahealth": athenahealth.Open, "fhir": fhirr4.Open},
 		Owner: owner, Exclusive: s.store.Exclusive(), Logger: c.Logger,
 	})
 	if err != nil {
