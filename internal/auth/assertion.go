@@ -80,11 +80,10 @@ func (a assertion) signedBy(key crypto.PublicKey) bool {
 	case *rsa.PublicKey:
 		return a.alg == "RS384" && rsa.VerifyPKCS1v15(key, crypto.SHA384, sum[:], a.mac) == nil
 	case *ecdsa.PublicKey:
-		const half = 48 // RFC 7518 §3.4
-		if a.alg != "ES384" || len(a.mac) != 2*half {
+		if a.alg != "ES384" || len(a.mac) != 2*coordinate { // RFC 7518 §3.4
 			return false
 		}
-		return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(a.mac[:half]), new(big.Int).SetBytes(a.mac[half:]))
+		return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(a.mac[:coordinate]), new(big.Int).SetBytes(a.mac[coordinate:]))
 	}
 	return false
 }

@@ -32,6 +32,9 @@ var errKey = errors.New("must be an RSA key of 2048 bits or more, or an EC key o
 // minRSA is the least size of an RSA key in bits (RFC 7518 §3.3).
 const minRSA = 2048
 
+// coordinate is the size of a coordinate on P-384 in bytes.
+const coordinate = 48
+
 func decode(s string) *big.Int {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
@@ -54,8 +57,15 @@ func (k JWK) public() (crypto.PublicKey, error) {
 		if k.Curve != "P-384" || x == nil || y == nil {
 			return nil, errKey
 		}
-		key := &ecdsa.PublicKey{Curve: elliptic.P384(), X: x, Y: y}
-		if _, err := key.ECDH(); err != nil {
+		if x.BitLen() > 8*coordinate || y.BitLen() > 8*coordinate {
+			return nil, errKey
+		}
+		point := make([]byte, 1+2*coordinate)
+		point[0] = 4 // uncompressed (SEC 1 §2.3.3)
+		x.FillBytes(point[1 : 1+coordinate])
+		y.FillBytes(point[1+coordinate:])
+		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P384(), point)
+		if err != nil {
 			return nil, errKey // not on the curve
 		}
 		return key, nil

@@ -86,16 +86,14 @@ func (x *Exchange) takeFile(r *http.Request, t store.Tenant, src Source) (string
 	if err != nil {
 		return "", failure(http.StatusBadRequest, moduleServer, "The body must be multipart/form-data with a field file.")
 	}
-	for {
-		part, err := form.NextPart()
-		if err != nil {
-			return "", uploadError(err)
-		}
-		if part.FormName() != "file" {
-			return "", failure(http.StatusBadRequest, moduleServer, "The body must have the field file alone.")
-		}
-		return x.storeFile(r.Context(), t, src, part)
+	part, err := form.NextPart()
+	if err != nil {
+		return "", uploadError(err)
 	}
+	if part.FormName() != "file" {
+		return "", failure(http.StatusBadRequest, moduleServer, "The body must have the field file alone.")
+	}
+	return x.storeFile(r.Context(), t, src, part)
 }
 
 // uploadError words why a body could not be read.
