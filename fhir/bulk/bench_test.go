@@ -29,6 +29,9 @@ func fill(b *testing.B, r *repository.Repository, n int) (bytes int64) {
 	c := store.Commit{Source: "benchmark"}
 	for done := 0; done < n; {
 		for _, file := range files {
+			if done >= n {
+				break
+			}
 			text, err := os.ReadFile(file)
 			if err != nil {
 				b.Fatal(err)

@@ -23,10 +23,15 @@ const kindPart = "bulk-part"
 
 // partBytes is about how much of a file is in one part; a longer line has a
 // part of its own.
-const partBytes = 1 << 20
+const partBytes = 2 << 20
 
 // writesAtOnce is how many parts are compressed and written at the same time.
-const writesAtOnce = 2
+// A write waits for the disk far longer than it takes the processor, and those
+// that wait together are synced together.
+const writesAtOnce = 6
+
+// openBuffers is how many files have lines that are not written yet.
+const openBuffers = 4
 
 // abandoned is how long parts stay whose job nobody ended.
 const abandoned = 30 * 24 * time.Hour
@@ -115,11 +120,36 @@ func (w *writer) line(group, typ string, resource []byte) error {
 		}
 	}
 	if f.buffer == nil {
+		if err := w.spare(f); err != nil {
+			return err
+		}
 		f.buffer = w.buffer()
 	}
 	f.buffer.Write(resource)
 	f.buffer.WriteByte('\n')
 	(*w.files)[f.at].Count++
+	return nil
+}
+
+// spare writes what other files have, when there are many: a walk of all types
+// comes back to few of them.
+func (w *writer) spare(but *openFile) error {
+	held := 0
+	for _, f := range w.open {
+		if f != but && f.buffer != nil {
+			held++
+		}
+	}
+	if held < openBuffers {
+		return nil
+	}
+	for _, f := range w.open {
+		if f != but {
+			if err := w.flush(f); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
