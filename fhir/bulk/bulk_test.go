@@ -29,7 +29,7 @@ func run(t *testing.T, open resttest.Open) {
 	}{
 		{"Flow", flow}, {"Groups", groups}, {"Snapshot", snapshot}, {"Resume", resume}, {"Ends", ends}, {"Refusals", refusals}, {"Leave", leave},
 		{"SentFiles", sentFiles}, {"MatchedVersions", matchedVersions}, {"Bundles", bundles}, {"Fetches", fetches}, {"Guarded", guarded},
-		{"ResumedImports", resumedImports}, {"ImportRefusals", importRefusals}, {"RoundTrip", roundTrip},
+		{"ResumedImports", resumedImports}, {"DryRuns", dryRuns}, {"ImportLeave", importLeave}, {"SentAgain", sentAgain}, {"ImportRefusals", importRefusals}, {"RoundTrip", roundTrip},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })
 	}

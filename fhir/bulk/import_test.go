@@ -24,8 +24,8 @@ func importer(t testing.TB, open resttest.Open) *server {
 	var s *server
 	s = serve(t, open, func(_ *rest.Options, b *bulk.Options) {
 		b.Client, b.MaxLine = bulk.NewClient(true), 1<<20
-		b.Transaction = func(ctx context.Context, t store.Tenant, base string, bundle []byte, source string, info []byte) error {
-			return s.api().Transaction(ctx, t, base, bundle, source, info)
+		b.Transaction = func(ctx context.Context, t store.Tenant, x bulk.Transaction) error {
+			return s.api().Transaction(ctx, t, x)
 		}
 	})
 	return s

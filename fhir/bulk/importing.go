@@ -249,10 +249,12 @@ func (i *importing) batch(ctx context.Context, batch []line) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if !i.w.Import.DryRun {
-		if err := i.commit(ctx, batch); err != nil {
-			return err
-		}
+	store := i.commit
+	if i.w.Import.DryRun {
+		store = i.try
+	}
+	if err := store(ctx, batch); err != nil {
+		return err
 	}
 	for n := range batch {
 		l := &batch[n]
@@ -278,6 +280,36 @@ func transient(err error) error {
 		return err
 	}
 	return nil
+}
+
+// try finds what commit would reject of what was prepared, as if each line
+// were alone, and stores nothing.
+func (i *importing) try(ctx context.Context, batch []line) error {
+	for n := range batch {
+		l := &batch[n]
+		switch {
+		case l.err != nil:
+			continue
+		case l.transaction:
+			l.err = i.transaction(ctx, l, nil)
+		default:
+			var changes []store.Change
+			for n, p := range l.prepared {
+				changes = append(changes, p.Change(l.expect[n]))
+			}
+			l.err = store.Unmet(ctx, i.s.o.Store, i.t, changes)
+		}
+		if err := transient(l.err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *importing) transaction(ctx context.Context, l *line, info []byte) error {
+	return i.s.o.Transaction(ctx, i.t, Transaction{
+		Base: i.w.Import.Base, Bundle: l.text, Source: SourceImport, Info: info, DryRun: i.w.Import.DryRun, May: i.w.Import.may,
+	})
 }
 
 // commit stores what was prepared. Neighbours go together as long as none
@@ -320,7 +352,7 @@ func (i *importing) together(ctx context.Context, lines []line) error {
 	}
 	if lines[0].transaction {
 		if lines[0].err == nil {
-			lines[0].err = i.s.o.Transaction(ctx, i.t, i.w.Import.Base, lines[0].text, SourceImport, info)
+			lines[0].err = i.transaction(ctx, &lines[0], info)
 		}
 		return transient(lines[0].err)
 	}
@@ -371,7 +403,7 @@ func (i *importing) prepare(ctx context.Context, l *line) {
 		return
 	}
 	kind, _ := doc.Root().Member("type")
-	if kind.Is("transaction") && !i.w.Import.DryRun {
+	if kind.Is("transaction") {
 		l.transaction = true
 		return
 	}
@@ -402,10 +434,15 @@ func (i *importing) prepare(ctx context.Context, l *line) {
 // again.
 func (i *importing) resource(ctx context.Context, l *line, n rawjson.Node, text []byte, entry int) {
 	id, ok := n.Member("id")
-	name := id.String()
+	name, interaction := id.String(), "update"
 	if !ok {
+		interaction = "create"
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%d/%d", i.j.ID, i.w.Input, l.number, entry))
 		name = hex.EncodeToString(sum[:16])
+	}
+	typ, _ := n.Member("resourceType")
+	if l.err = i.w.Import.may(interaction, typ.String()); l.err != nil {
+		return
 	}
 	p, err := i.s.o.Repository.Prepare(ctx, i.t, name, text)
 	if err != nil {

@@ -2,7 +2,9 @@ package bulk
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/fhirfacade/fhirfacade/conformance"
@@ -22,6 +24,38 @@ type ImportRequest struct {
 	// MatchVersions stores a resource only over the version that its
 	// meta.versionId names; without one, only where there is none.
 	MatchVersions bool `json:"matchVersions,omitempty"`
+	// Refused are the interactions that who asked may not do, each with a
+	// type: "update Patient". The job runs when nobody is there to be asked.
+	Refused []string `json:"refused,omitempty"`
+}
+
+// interactions are those that an import may come to.
+var interactions = [...]string{"create", "update", "patch", "delete"}
+
+// Ask asks about every interaction with every type, and keeps what is refused.
+// If all is, the error is returned.
+func (r *ImportRequest) Ask(types []string, may func(interaction, typ string) error) error {
+	var refused error
+	for _, typ := range types {
+		for _, interaction := range interactions {
+			if err := may(interaction, typ); err != nil {
+				r.Refused, refused = append(r.Refused, interaction+" "+typ), err
+			}
+		}
+	}
+	if len(r.Refused) == len(types)*len(interactions) {
+		return refused
+	}
+	slices.Sort(r.Refused)
+	return nil
+}
+
+// may says what Ask has found.
+func (r *ImportRequest) may(interaction, typ string) error {
+	if _, refused := slices.BinarySearch(r.Refused, interaction+" "+typ); refused {
+		return outcome.New(http.StatusForbidden, outcome.CodeForbidden, "Who asked for the import may not %s a resource of this type.", interaction)
+	}
+	return nil
 }
 
 // Input is a file to be imported: at a URL, or one that was sent.

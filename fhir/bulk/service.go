@@ -33,14 +33,28 @@ type Options struct {
 	MaxOpen int
 	// PerFile is how many resources a file has at most; 100,000 when zero.
 	PerFile int64
-	// Transaction stores a transaction Bundle as one commit of a source, with
-	// this Info; without it such Bundles are rejected.
-	Transaction func(ctx context.Context, t store.Tenant, base string, bundle []byte, source string, info []byte) error
+	// Transaction stores a transaction Bundle as one commit; without it such
+	// Bundles are rejected.
+	Transaction func(ctx context.Context, t store.Tenant, x Transaction) error
 	// MaxLine is the most bytes of a line that is imported; 50 MiB when zero.
 	MaxLine int
 	// Client fetches files; one that calls public addresses only when nil.
 	Client *http.Client
 	Logger *slog.Logger
+}
+
+// Transaction is a transaction Bundle that is imported.
+type Transaction struct {
+	// Base is the base of the tenant's FHIR service.
+	Base   string
+	Bundle []byte
+	// Source and Info are those of the commit.
+	Source string
+	Info   []byte
+	// DryRun stores nothing.
+	DryRun bool
+	// May asks for leave for an interaction with a type.
+	May func(interaction, typ string) error
 }
 
 // Service does exports and imports. Safe for concurrent use.
@@ -75,7 +89,7 @@ func New(o Options) *Service {
 		o.Client = NewClient(false)
 	}
 	if o.Transaction == nil {
-		o.Transaction = func(context.Context, store.Tenant, string, []byte, string, []byte) error {
+		o.Transaction = func(context.Context, store.Tenant, Transaction) error {
 			return outcome.BadRequest(outcome.CodeNotSupported, "Transactions are not imported here.")
 		}
 	}

@@ -51,6 +51,18 @@ func (r *Repository) Transaction(ctx context.Context, t store.Tenant, writes []W
 
 // TransactionOf is Transaction with what the log's entry says of it.
 func (r *Repository) TransactionOf(ctx context.Context, t store.Tenant, source string, info []byte, writes []Write) ([]Written, error) {
+	return r.transaction(transaction{ctx: ctx, tenant: t, source: source, info: info, writes: writes})
+}
+
+// TryTransaction is the error that a transaction would end with now, and
+// stores nothing.
+func (r *Repository) TryTransaction(ctx context.Context, t store.Tenant, writes []Write) error {
+	_, err := r.transaction(transaction{ctx: ctx, tenant: t, writes: writes, try: true})
+	return err
+}
+
+func (r *Repository) transaction(asked transaction) ([]Written, error) {
+	writes := asked.writes
 	ids := make([]string, len(writes))
 	for i := range ids {
 		ids[i] = r.o.NewID()
@@ -58,10 +70,9 @@ func (r *Repository) TransactionOf(ctx context.Context, t store.Tenant, source s
 	var done []Written
 	var err error
 	for range attempts {
-		tx := transaction{
-			repository: r, ctx: ctx, tenant: t, source: source, info: info, writes: writes, ids: ids, plans: make([]plan, len(writes)),
-			links: map[string]string{}, found: map[string]string{}, changed: map[store.Ref]int{},
-		}
+		tx := asked
+		tx.repository, tx.ids, tx.plans = r, ids, make([]plan, len(writes))
+		tx.links, tx.found, tx.changed = map[string]string{}, map[string]string{}, map[store.Ref]int{}
 		if done, err = tx.run(); !errors.Is(err, store.ErrGuard) && !tx.again(err) {
 			return done, err
 		}
@@ -77,8 +88,10 @@ type transaction struct {
 	source     string
 	info       []byte
 	writes     []Write
-	ids        []string
-	plans      []plan
+	// try says that nothing is stored.
+	try   bool
+	ids   []string
+	plans []plan
 	// links are the references that entries become, by fullUrl.
 	links map[string]string
 	// found caches conditional references.
@@ -127,6 +140,9 @@ func (tx *transaction) run() ([]Written, error) {
 	c.Guards = tx.guards
 	if len(c.Changes) == 0 {
 		return tx.written(store.Entry{}), nil
+	}
+	if tx.try {
+		return nil, tx.conflict(store.Unmet(tx.ctx, tx.repository.o.Store, tx.tenant, c.Changes))
 	}
 	entry, err := tx.repository.Commit(tx.ctx, tx.tenant, c)
 	if err != nil {

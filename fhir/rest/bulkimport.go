@@ -29,11 +29,16 @@ func (a *API) importing(r *request) error {
 	if err := r.asynchronous("$import"); err != nil {
 		return err
 	}
-	// What the files write is known when they are read.
-	if err := a.allowed(r, Access{Interaction: "update"}); err != nil {
-		return err
-	}
 	asked := &bulk.ImportRequest{URL: a.public(r) + r.Request.URL.RequestURI(), Base: r.base}
+	// What the files write is known when they are read, and who asks is gone.
+	if a.o.Authorize != nil {
+		err := asked.Ask(a.o.Repository.Definitions().ResourceTypes(), func(interaction, typ string) error {
+			return a.allowed(r, Access{Interaction: interaction, Type: typ})
+		})
+		if err != nil {
+			return err
+		}
+	}
 	for _, p := range r.query {
 		if err := asked.Set(p.Name, p.Value); err != nil {
 			return err
@@ -81,18 +86,14 @@ func (a *API) importing(r *request) error {
 
 // mayImport asks about what an import does.
 func (a *API) mayImport(r *request) error {
-	if err := a.allowed(r, Access{Interaction: "operation", Operation: "$import"}); err != nil {
-		return err
-	}
-	return a.allowed(r, Access{Interaction: "update"})
+	return a.allowed(r, Access{Interaction: "operation", Operation: "$import"})
 }
 
-// Transaction stores a transaction Bundle, for imports: its entries write, and
-// nobody is asked for leave.
-func (a *API) Transaction(ctx context.Context, t store.Tenant, base string, bundle []byte, source string, info []byte) error {
-	doc, err := rawjson.Parse(bundle, nil)
+// Transaction stores a transaction Bundle, for imports: its entries write.
+func (a *API) Transaction(ctx context.Context, t store.Tenant, x bulk.Transaction) error {
+	doc, err := rawjson.Parse(x.Bundle, nil)
 	if err != nil {
-		return repository.Invalid(conformance.ValidateStructure(bundle))
+		return repository.Invalid(conformance.ValidateStructure(x.Bundle))
 	}
 	if issues := conformance.ValidateStructureOf(doc.Root()); repository.HasErrors(issues) {
 		return repository.Invalid(issues)
@@ -101,11 +102,11 @@ func (a *API) Transaction(ctx context.Context, t store.Tenant, base string, bund
 	if err != nil {
 		return err
 	}
-	post, err := http.NewRequestWithContext(ctx, http.MethodPost, base, nil)
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, x.Base, nil)
 	if err != nil {
 		return err
 	}
-	r := &request{Context: &gin.Context{Request: post}, tenant: t, base: base}
+	r := &request{Context: &gin.Context{Request: post}, tenant: t, base: x.Base}
 	writes := make([]repository.Write, 0, len(all))
 	for _, e := range all {
 		if e.reads() {
@@ -115,8 +116,14 @@ func (a *API) Transaction(ctx context.Context, t store.Tenant, base string, bund
 		if err != nil {
 			return err
 		}
+		if err := x.May(byMethod[w.Method], w.Ref.Type); err != nil {
+			return e.refused(err)
+		}
 		writes = append(writes, w)
 	}
-	_, err = a.o.Repository.TransactionOf(ctx, t, source, info, writes)
+	if x.DryRun {
+		return a.o.Repository.TryTransaction(ctx, t, writes)
+	}
+	_, err = a.o.Repository.TransactionOf(ctx, t, x.Source, x.Info, writes)
 	return err
 }

@@ -116,7 +116,7 @@ func (r *Runner) begin(ctx context.Context, t store.Tenant, j *Job) error {
 	if err != nil {
 		return err
 	}
-	if err := r.o.Parameters.Settle(ctx, t); err != nil {
+	if err := r.away(ctx, func() error { return r.o.Parameters.Settle(ctx, t) }); err != nil {
 		return err
 	}
 	head, err := r.o.Store.Head(ctx, t)

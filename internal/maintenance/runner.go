@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/fhirfacade/fhirfacade/fhir/bulk"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
 	"github.com/fhirfacade/fhirfacade/fhir/search/parameters"
@@ -51,6 +53,9 @@ type Runner struct {
 	jobs *Jobs
 
 	wake chan struct{}
+	// turns are atOnce; they are given in the order in which they were asked
+	// for.
+	turns *semaphore.Weighted
 	mu   sync.Mutex
 	// busy are tenants whose jobs are being done here; true when another look
 	// was asked for meanwhile.
@@ -62,7 +67,9 @@ type Runner struct {
 	holding map[store.Tenant]LogState
 }
 
-// atOnce is how many tenants' jobs are done at the same time.
+// atOnce is how many tenants' jobs are worked on at the same time. Jobs of more
+// tenants take turns: whenever one has written how far it is, the one that has
+// waited longest goes on. So no tenant waits for the end of another's job.
 const atOnce = 2
 
 // Rounds look for jobs that other instances have left behind.
@@ -86,7 +93,7 @@ func New(o Options) *Runner {
 		o.Logger = slog.Default()
 	}
 	return &Runner{
-		o: o, jobs: NewJobs(o.Store, o.Now), wake: make(chan struct{}, 1),
+		o: o, jobs: NewJobs(o.Store, o.Now), wake: make(chan struct{}, 1), turns: semaphore.NewWeighted(atOnce),
 		busy: map[store.Tenant]bool{}, looked: map[store.Tenant]int64{}, holding: map[store.Tenant]LogState{},
 	}
 }
@@ -106,7 +113,6 @@ func (r *Runner) Wake() {
 func (r *Runner) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	room := make(chan struct{}, atOnce)
 	round := exclusiveRound
 	if !r.o.Store.Exclusive() {
 		round = sharedRound
@@ -129,12 +135,6 @@ func (r *Runner) Run(ctx context.Context) {
 			go func() {
 				defer all.Done()
 				defer r.release(t)
-				select {
-				case room <- struct{}{}:
-				case <-ctx.Done():
-					return
-				}
-				defer func() { <-room }()
 				if err := r.Tenant(ctx, t); err != nil && ctx.Err() == nil {
 					r.o.Logger.Error("a job was interrupted; it goes on by itself", "tenant", t, "error", err)
 				}
@@ -171,6 +171,10 @@ func (r *Runner) release(t store.Tenant) {
 // Tenant sees to the jobs of one tenant until none of them can be done here:
 // those that are needed are made, those that are open are done.
 func (r *Runner) Tenant(ctx context.Context, t store.Tenant) error {
+	if err := r.turns.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer r.turns.Release(1)
 	tried := map[string]bool{}
 	for {
 		if t != store.System {
@@ -246,9 +250,27 @@ func (r *Runner) do(ctx context.Context, t store.Tenant, id string) error {
 	return r.jobs.put(ctx, t, j)
 }
 
-// save writes how far a job is. stop reports that somebody asked for its end,
-// which is then written.
+// away lets others have the turn while f does not need it, and waits for
+// another. It does so also when ctx has ended: those who have turns then end,
+// too.
+func (r *Runner) away(ctx context.Context, f func() error) error {
+	r.turns.Release(1)
+	err := f()
+	_ = r.turns.Acquire(context.WithoutCancel(ctx), 1) // cannot fail
+	return err
+}
+
+// save writes how far a job is, and lets another tenant's have its turn. stop
+// reports that somebody asked for its end, which is then written.
 func (r *Runner) save(ctx context.Context, t store.Tenant, j *Job) (stop bool, err error) {
+	err = r.away(ctx, func() error {
+		stop, err = r.write(ctx, t, j)
+		return err
+	})
+	return stop, err
+}
+
+func (r *Runner) write(ctx context.Context, t store.Tenant, j *Job) (stop bool, err error) {
 	for {
 		err := r.jobs.put(ctx, t, j)
 		if !errors.Is(err, store.ErrConflict) {

@@ -78,8 +78,8 @@ func newCore(c Config, st store.Store, directory *tenant.Directory, url string, 
 	k.bulk = bulk.New(bulk.Options{
 		Store: st, Repository: k.repository, BaseURL: k.base, Now: time.Now, NewID: newID, Life: c.BulkLife, Logger: c.Logger,
 		MaxLine: int(c.MaxBody), Client: bulk.NewClient(c.Sandbox),
-		Transaction: func(ctx context.Context, t store.Tenant, base string, bundle []byte, source string, info []byte) error {
-			return k.api.Transaction(ctx, t, base, bundle, source, info)
+		Transaction: func(ctx context.Context, t store.Tenant, x bulk.Transaction) error {
+			return k.api.Transaction(ctx, t, x)
 		},
 		Jobs: maintenance.NewBulkJobs(maintenance.NewJobs(st, time.Now), func() { k.runner.Wake() }),
 	})
