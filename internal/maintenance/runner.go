@@ -56,7 +56,7 @@ type Runner struct {
 	// turns are atOnce; they are given in the order in which they were asked
 	// for.
 	turns *semaphore.Weighted
-	mu   sync.Mutex
+	mu    sync.Mutex
 	// busy are tenants whose jobs are being done here; true when another look
 	// was asked for meanwhile.
 	busy map[store.Tenant]bool
