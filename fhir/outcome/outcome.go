@@ -42,6 +42,7 @@ const (
 	CodeInvariant    Code = "invariant"
 	CodeLogin        Code = "login"
 	CodeForbidden    Code = "forbidden"
+	CodeSecurity     Code = "security"
 	CodeNotSupported Code = "not-supported"
 	CodeNotFound     Code = "not-found"
 	CodeDeleted      Code = "deleted"
