@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/fhirfacade/fhirfacade/notifications/topic"
 	"github.com/fhirfacade/fhirfacade/store"
 	"github.com/fhirfacade/fhirfacade/store/lease"
 )
@@ -19,13 +20,32 @@ var deliveries = uuid.MustParse("0f4f4d2c-7c43-5a53-9d5e-4f0a3c1d6b11")
 // DeliveryID is the id of the transmission that tells a subscription of a log
 // entry, before and after it exists.
 func DeliveryID(t store.Tenant, subscription string, seq int64) string {
-	return uuid.NewSHA1(deliveries, fmt.Appendf(nil, "%s %s %d", t, subscription, seq)).String()
+	return deliveryID(t, subscription, seq, 0)
+}
+
+// deliveryID is that of one of several events of an entry.
+func deliveryID(t store.Tenant, subscription string, seq int64, part int) string {
+	name := fmt.Appendf(nil, "%s %s %d", t, subscription, seq)
+	if part > 0 {
+		name = fmt.Appendf(name, " %d", part)
+	}
+	return uuid.NewSHA1(deliveries, name).String()
+}
+
+// occurrence is one event on its way to one subscription.
+type occurrence struct {
+	entry store.Entry
+	event Event
+	// part and notice are set for FHIR Subscriptions: what of the entry they
+	// are told of.
+	part   int
+	notice *topic.Notice
 }
 
 // deliver sends one event until it is acknowledged or skipped, or, in an
 // environment that does not retry, once.
-func (q *queue) deliver(ctx context.Context, entry store.Entry, event Event) error {
-	tr, version, done, err := q.record(ctx, entry, event)
+func (q *queue) deliver(ctx context.Context, of occurrence) error {
+	tr, version, done, err := q.record(ctx, of)
 	if err != nil || done {
 		return err
 	}
@@ -41,7 +61,7 @@ func (q *queue) deliver(ctx context.Context, entry store.Entry, event Event) err
 			return lease.ErrLost
 		}
 		began := q.o.Now()
-		status, failure := q.attempt(ctx, tr.ID, entry, event)
+		status, failure := q.attempt(ctx, tr, of)
 		if ctx.Err() != nil && failure != nil {
 			return ctx.Err() // it is not known how this attempt ended
 		}
@@ -60,6 +80,7 @@ func (q *queue) deliver(ctx context.Context, entry store.Entry, event Event) err
 			return err
 		}
 		q.o.Meter.Attempt(q.tenant, tr, attempt)
+		q.outcome(ctx, tr, next, failure)
 		switch next {
 		case goOn:
 			return nil
@@ -92,12 +113,17 @@ func (q *queue) write(ctx context.Context, tr Transmission, version int64) (int6
 // record is the transmission of an event as it is known, or a new one. done
 // says that nothing is left to do: it ended in this round already, and only
 // the position was not written.
-func (q *queue) record(ctx context.Context, entry store.Entry, event Event) (tr Transmission, version int64, done bool, err error) {
+func (q *queue) record(ctx context.Context, of occurrence) (tr Transmission, version int64, done bool, err error) {
+	entry, event := of.entry, of.event
 	tr = Transmission{
-		ID:           DeliveryID(q.tenant, q.sub.ID, entry.Seq),
+		ID:           deliveryID(q.tenant, q.sub.ID, entry.Seq, of.part),
 		Subscription: q.sub.ID, Destination: q.dest.ID, Source: entry.Source, Message: event.Message,
 		DataModel: event.DataModel, EventType: event.EventType, Event: event.Name,
 		Seq: entry.Seq, Number: q.position.Number + 1, Round: q.position.Round, Status: Pending, CreatedAt: q.o.Now().UTC(),
+	}
+	if of.notice != nil {
+		at := entry.Time
+		tr.Part, tr.Notice, tr.Committed = of.part, of.notice, &at
 	}
 	if !q.fresh {
 		var known Transmission
@@ -122,14 +148,22 @@ func (q *queue) record(ctx context.Context, entry store.Entry, event Event) (tr 
 }
 
 // attempt renders and sends once: acknowledged with a status, or not.
-func (q *queue) attempt(ctx context.Context, id string, entry store.Entry, event Event) (status int, f *Failure) {
+func (q *queue) attempt(ctx context.Context, tr Transmission, of occurrence) (status int, f *Failure) {
 	// Rendered for each attempt: what could not be read may be readable now,
 	// and a payload need not stay in memory while its receiver is down.
-	payload, err := q.o.Renderer.Render(ctx, q.tenant, q.sub, q.dest, id, entry, event)
+	d := delivery{ID: tr.ID}
+	var err error
+	if q.sub.Resource != nil {
+		d, err = q.o.Renderer.notification(ctx, q.tenant, *q.sub.Resource, tr, of)
+	} else {
+		var payload Payload
+		payload, err = q.o.Renderer.Render(ctx, q.tenant, q.sub, q.dest, tr.ID, of.entry, of.event)
+		d.ContentType, d.Body = payload.ContentType, payload.Body
+	}
 	if err != nil {
 		return 0, &Failure{Reason: "the payload cannot be made: " + unrendered(err)}
 	}
-	status, err = q.o.Sender.send(ctx, q.dest, delivery{ID: id, ContentType: payload.ContentType, Body: payload.Body})
+	status, err = q.o.Sender.send(ctx, q.dest, d)
 	if err != nil && !errors.As(err, &f) {
 		f = &Failure{Reason: "the delivery failed"}
 	}

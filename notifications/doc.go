@@ -56,4 +56,12 @@
 //	verify.go        proof that an endpoint is the subscriber's
 //	transmission.go  the log of deliveries and their attempts
 //	meter.go         figures: attempts, and what waits
+//
+// Subscriptions that are FHIR resources:
+//
+//	keeper.go        who follows them, keeping.go what follows from one
+//	resource.go      what they are sent, topics.go the events with topics
+//	query.go         $status and $events
+//	topic/           what they are told of
+//	subscription/    the resources, and what is written for them
 package notifications

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fhirfacade/fhirfacade/notifications/topic"
 	"github.com/fhirfacade/fhirfacade/store"
 	"github.com/fhirfacade/fhirfacade/store/lease"
 )
@@ -21,6 +22,10 @@ type Options struct {
 	Sender        *Sender
 	Renderer      *Renderer
 	Leases        *lease.Leases
+	// Topics compiles what FHIR Subscriptions watch; nil where there are none.
+	Topics *topic.Compiler
+	// Outcome, when set, hears how FHIR Subscriptions fare.
+	Outcome func(ctx context.Context, t store.Tenant, s Subscription, o Outcome)
 	// Environment is a tenant's environment, which decides about retries.
 	Environment func(store.Tenant) Environment
 	Now         func() time.Time
@@ -231,6 +236,9 @@ func (e *Engine) follow(ctx context.Context, t store.Tenant) *tail {
 		return f.tail
 	}
 	f := &following{tail: newTail(e.o.Store, t, e.o.After, e.o.Logger.With("tenant", t)), done: make(chan struct{})}
+	if e.o.Topics != nil {
+		f.tail.reader = e.o.Topics.Repository
+	}
 	var tctx context.Context
 	tctx, f.stop = context.WithCancel(ctx)
 	go func() {

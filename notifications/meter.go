@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/fhirfacade/fhirfacade/notifications/topic"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -73,6 +74,7 @@ func (e *Engine) backlog(ctx context.Context, t store.Tenant) ([]Backlog, error)
 	}
 	all := make([]Backlog, len(subs))
 	counting := routes{}
+	var watching []*follower
 	of := map[*follower]*Backlog{}
 	from := head
 	for i, s := range subs {
@@ -88,8 +90,14 @@ func (e *Engine) backlog(ctx context.Context, t store.Tenant) ([]Backlog, error)
 		if b.Seq < head {
 			f := newFollower(s)
 			of[f] = b
-			counting.add(f)
 			from = min(from, b.Seq)
+			if s.Resource == nil {
+				counting.add(f)
+			} else if f.watch, err = e.o.watch(ctx, t, *s.Resource); err != nil {
+				return nil, err
+			} else {
+				watching = append(watching, f)
+			}
 		}
 	}
 	for end := from + backlogScan; from < head; {
@@ -108,18 +116,36 @@ func (e *Engine) backlog(ctx context.Context, t store.Tenant) ([]Backlog, error)
 		}
 		for _, entry := range entries {
 			l := logged{entry: entry}
-			if l.event, l.known = EventOf(entry); !l.known || entry.Seq > head {
+			if l.event, l.known = EventOf(entry); entry.Seq > head {
 				continue
 			}
-			counting.each(&l, func(f *follower) {
+			count := func(f *follower, n int) {
 				b := of[f]
-				if entry.Seq <= b.Seq {
+				if entry.Seq <= b.Seq || n == 0 {
 					return
 				}
-				if b.Events++; b.Events == 1 {
+				if b.Events == 0 {
 					b.Oldest = entry.Time
 				}
-			})
+				b.Events += n
+			}
+			if l.known {
+				counting.each(&l, func(f *follower) { count(f, 1) })
+			}
+			if len(watching) == 0 || entry.Source == StatusSource {
+				continue
+			}
+			l.look = topic.NewEntry(entry)
+			for _, f := range watching {
+				if entry.Seq <= of[f].Seq || !f.wants(&l) {
+					continue
+				}
+				notices, err := f.watch.Notices(ctx, e.o.Topics.Repository, t, l.look, l.named())
+				if err != nil {
+					return nil, err
+				}
+				count(f, len(notices))
+			}
 		}
 		from = entries[len(entries)-1].Seq
 	}

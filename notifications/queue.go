@@ -42,6 +42,7 @@ type queue struct {
 	version  int64 // of the position's item
 	saved    int64 // the Seq that is written
 	unsaved  int   // deliveries since
+	told     bool  // that deliveries are acknowledged
 	fresh    bool  // there are no records of events from here on
 }
 
@@ -116,7 +117,12 @@ func (q *queue) run(ctx context.Context) {
 func (q *queue) own(ctx context.Context, held *lease.Lease) (moved bool, err error) {
 	kept, stop := held.Keep(ctx)
 	q.held, q.follower = held, newFollower(q.sub)
-	err = q.work(kept)
+	if q.sub.Resource != nil {
+		q.follower.watch, err = q.o.watch(ctx, q.tenant, *q.sub.Resource)
+	}
+	if err == nil {
+		err = q.work(kept)
+	}
 	if cause := context.Cause(kept); errors.Is(cause, lease.ErrLost) && err != nil {
 		err = cause
 	}
@@ -155,7 +161,7 @@ func (q *queue) work(ctx context.Context) error {
 		}
 		q.state.seq.Store(q.position.Seq)
 		for _, l := range found {
-			if err := q.deliver(ctx, l.entry, l.event); err != nil {
+			if err := q.tell(ctx, l); err != nil {
 				return err
 			}
 			q.position.Seq = l.entry.Seq
@@ -179,6 +185,23 @@ func (q *queue) work(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// tell delivers what of an entry the subscription is for.
+func (q *queue) tell(ctx context.Context, l *logged) error {
+	if q.follower.watch == nil {
+		return q.deliver(ctx, occurrence{entry: l.entry, event: l.event})
+	}
+	notices, err := q.follower.watch.Notices(ctx, q.o.Topics.Repository, q.tenant, l.look, l.named())
+	if err != nil {
+		return fmt.Errorf("what is watched: %w", err)
+	}
+	for i := range notices {
+		if err := q.deliver(ctx, occurrence{l.entry, l.event, i, &notices[i]}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rest waits until there is something to do, and writes the position when

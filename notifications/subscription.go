@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/fhirfacade/fhirfacade/notifications/subscription"
 )
 
 // Environment of a tenant (Redox: environments). Production alone retries by
@@ -81,6 +83,9 @@ type Subscription struct {
 	Status State `json:"status,omitempty"`
 	// Reason is why the subscription is off.
 	Reason string `json:"reason,omitempty"`
+	// Resource is what a Subscription resource asks for; nil for subscriptions
+	// of the exchange. Source, DataModel, Events and Content mean nothing then.
+	Resource *subscription.Spec `json:"resource,omitempty"`
 	// Revision counts what the registry was told about the subscription.
 	// Queues that began with another one begin again.
 	Revision int64 `json:"revision,omitempty"`
@@ -136,6 +141,9 @@ func (d Destination) Validate(r Rules) error {
 	if err := checkID(d.ID); err != nil {
 		return err
 	}
+	if err := CheckOwn(d.ID); err != nil {
+		return err
+	}
 	if d.Secret != "" {
 		if _, err := signingKey(d.Secret); err != nil {
 			return &FieldError{"secret", err.Error()}
@@ -171,6 +179,8 @@ func (s Subscription) Validate() error {
 		return err
 	}
 	switch {
+	case s.Resource != nil || strings.HasPrefix(s.ID, resourcePrefix):
+		return &FieldError{"id", "is of a FHIR Subscription: change the resource Subscription instead"}
 	case s.Destination == "":
 		return &FieldError{"destination", "is required"}
 	case s.DataModel == "":
@@ -186,6 +196,8 @@ func (s Subscription) Validate() error {
 // Matches reports whether an event from a source goes to the subscription.
 func (s Subscription) Matches(source string, e Event) bool {
 	switch {
+	case s.Resource != nil:
+		return false // see topic
 	case s.Writebacks != e.Writeback:
 		return false
 	case s.Source != "" && s.Source != source:

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/fhirfacade/fhirfacade/notifications/topic"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -28,6 +30,23 @@ type logged struct {
 	entry store.Entry
 	event Event
 	known bool // event says what the entry was
+	// look is the entry as topics see it; nil for what nobody is told of.
+	look *topic.Entry
+}
+
+// named is the event as topics see it.
+func (l *logged) named() *topic.Named {
+	if !l.known || l.event.Name == "" || l.event.Writeback {
+		return nil
+	}
+	return &topic.Named{Name: l.event.Name, Focus: l.event.Focus, Context: slices.Concat(l.event.Patients, l.event.Resources)}
+}
+
+func (l *logged) name() string {
+	if n := l.named(); n != nil {
+		return n.Name
+	}
+	return ""
 }
 
 // tail follows one tenant's log for all of the tenant's queues here: each
@@ -40,12 +59,14 @@ type tail struct {
 	after  func(time.Duration) <-chan time.Time
 	logger *slog.Logger
 
+	reader  topic.Reader  // nil where nobody watches topics
 	started chan struct{} // closed when head is known
 
 	mu      sync.Mutex
 	head    int64    // the last entry that was handed out
 	entries []logged // contiguous; the last one is the head
 	routes  routes
+	watches *topic.Index[*follower]
 	members []*follower // those attached
 	turn    int
 }
@@ -54,6 +75,8 @@ type tail struct {
 // mutex.
 type follower struct {
 	sub Subscription
+	// watch is what a FHIR Subscription waits for; nil for others.
+	watch *topic.Watch
 	// ready gets a token when there is something to do.
 	ready chan struct{}
 
@@ -65,11 +88,20 @@ type follower struct {
 }
 
 func newTail(log store.Log, t store.Tenant, after func(time.Duration) <-chan time.Time, logger *slog.Logger) *tail {
-	return &tail{log: log, tenant: t, after: after, logger: logger, started: make(chan struct{}), routes: routes{}}
+	return &tail{log: log, tenant: t, after: after, logger: logger, started: make(chan struct{}), routes: routes{}, watches: topic.NewIndex[*follower]()}
 }
 
 func newFollower(s Subscription) *follower {
 	return &follower{sub: s, ready: make(chan struct{}, 1)}
+}
+
+// wants reports whether an entry may be for the follower. Of a FHIR
+// Subscription, the queue looks closer.
+func (f *follower) wants(l *logged) bool {
+	if f.watch != nil {
+		return l.look != nil && f.watch.Concerns(l.look, l.name())
+	}
+	return l.known && f.sub.Matches(l.entry.Source, l.event)
 }
 
 func (f *follower) poke() {
@@ -145,8 +177,34 @@ func (t *tail) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.hand(t.decode(entries))
+	all := t.decode(entries)
+	t.load(ctx, all)
+	t.hand(all)
 	return nil
+}
+
+// load reads what the index of watches looks at. What cannot be read is handed
+// to all that it may be for, who read it themselves.
+func (t *tail) load(ctx context.Context, entries []logged) {
+	t.mu.Lock()
+	watched := map[string]bool{}
+	for _, l := range entries {
+		if l.look == nil || t.reader == nil {
+			continue
+		}
+		for _, c := range l.look.Changes {
+			watched[c.Ref.Type] = t.watches.Watches(c.Ref.Type)
+		}
+	}
+	t.mu.Unlock()
+	for _, l := range entries {
+		if l.look == nil || t.reader == nil {
+			continue
+		}
+		if err := l.look.Load(ctx, t.reader, t.tenant, func(typ string) bool { return watched[typ] }); err != nil {
+			return
+		}
+	}
 }
 
 func (t *tail) decode(entries []store.Entry) []logged {
@@ -154,6 +212,9 @@ func (t *tail) decode(entries []store.Entry) []logged {
 	for i, e := range entries {
 		all[i].entry = e
 		all[i].event, all[i].known = EventOf(e)
+		if e.Source != StatusSource {
+			all[i].look = topic.NewEntry(e)
+		}
 		if !all[i].known && len(e.Info) > 0 {
 			t.logger.Error("a log entry's event cannot be read; nobody is told of it", "seq", e.Seq)
 		}
@@ -168,23 +229,32 @@ func (t *tail) hand(entries []logged) {
 	for i := range entries {
 		l := &entries[i]
 		t.head = l.entry.Seq
+		give := func(f *follower) {
+			if l.entry.Seq <= f.from {
+				return
+			}
+			if len(f.box) == boxSize {
+				// It is slow: from the end of its box on it reads for itself.
+				t.detach(f)
+			} else {
+				f.box = append(f.box, l)
+			}
+			f.poke()
+		}
 		if l.known {
-			t.routes.each(l, func(f *follower) {
-				if l.entry.Seq <= f.from {
-					return
-				}
-				if len(f.box) == boxSize {
-					// It is slow: from the end of its box on it reads for itself.
-					t.detach(f)
-				} else {
-					f.box = append(f.box, l)
-				}
-				f.poke()
-			})
+			t.routes.each(l, give)
+		}
+		if l.look != nil && t.watches.Len() > 0 {
+			t.watches.Each(l.look, l.name(), give)
 		}
 		t.remind()
 	}
-	t.entries = append(t.entries, entries...)
+	for _, l := range entries {
+		if l.look != nil {
+			l.look = topic.NewEntry(l.entry) // without what was read of it
+		}
+		t.entries = append(t.entries, l)
+	}
 	if over := len(t.entries) - window; over > window/4 {
 		// Copied now and then only, and into new memory: boxes point into the
 		// old.
@@ -225,7 +295,7 @@ func (t *tail) take(ctx context.Context, f *follower, after int64) (found []*log
 	}
 	all := t.decode(entries)
 	for i := range all {
-		if l := &all[i]; l.known && f.sub.Matches(l.entry.Source, l.event) {
+		if l := &all[i]; f.wants(l) {
 			found = append(found, l)
 		}
 	}
@@ -255,7 +325,7 @@ func (t *tail) takeHere(f *follower, after int64) (found []*logged, through int6
 	}
 	for i := from; i < len(t.entries); i++ {
 		l := &t.entries[i]
-		if !l.known || !f.sub.Matches(l.entry.Source, l.event) {
+		if !f.wants(l) {
 			continue
 		}
 		if found = append(found, l); len(found) == boxSize {
@@ -270,7 +340,11 @@ func (t *tail) takeHere(f *follower, after int64) (found []*logged, through int6
 func (t *tail) attach(f *follower, after int64) {
 	f.attached, f.member, f.from = true, len(t.members), after
 	t.members = append(t.members, f)
-	t.routes.add(f)
+	if f.watch != nil {
+		t.watches.Add(f, f.watch)
+	} else {
+		t.routes.add(f)
+	}
 }
 
 func (t *tail) detach(f *follower) {
@@ -279,7 +353,11 @@ func (t *tail) detach(f *follower) {
 	t.members[len(t.members)-1] = nil
 	t.members = t.members[:len(t.members)-1]
 	f.attached = false
-	t.routes.remove(f)
+	if f.watch != nil {
+		t.watches.Remove(f)
+	} else {
+		t.routes.remove(f)
+	}
 }
 
 // tells reports whether f gets a token when there is something new.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fhirfacade/fhirfacade/notifications/topic"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -34,10 +35,15 @@ type Transmission struct {
 	Event        string `json:"event,omitempty"`
 	// Seq is the log entry that is told of; Number counts the events of the
 	// subscription.
-	Seq       int64     `json:"seq"`
-	Number    int64     `json:"number"`
-	Status    Status    `json:"status"`
-	CreatedAt time.Time `json:"createdAt"`
+	Seq    int64 `json:"seq"`
+	Number int64 `json:"number"`
+	// Part is the place among the events of one log entry; Notice is what a
+	// FHIR Subscription is told of, and Committed when it happened.
+	Part      int           `json:"part,omitempty"`
+	Notice    *topic.Notice `json:"notice,omitempty"`
+	Committed *time.Time    `json:"committed,omitempty"`
+	Status    Status        `json:"status"`
+	CreatedAt time.Time     `json:"createdAt"`
 	// Round is the subscription's round (see Position) it was sent in last.
 	Round int64 `json:"round,omitempty"`
 	// Reason is why it was skipped.
@@ -94,6 +100,11 @@ func byTime(at time.Time) store.Key {
 
 func bySubscription(id string) store.Key { return "s" + id + "\x00" }
 
+// byNumber orders the events of a FHIR Subscription by their number.
+func byNumber(id string, number int64) store.Key {
+	return "n" + id + "\x00" + string(binary.BigEndian.AppendUint64(nil, uint64(number)))
+}
+
 func byMessage(id string) store.Key { return "m" + id }
 
 // put writes a record, if its version is still as expected, and returns the
@@ -105,7 +116,10 @@ func (l *Transmissions) put(ctx context.Context, t store.Tenant, tr Transmission
 	}
 	keys := []store.Key{
 		byTime(tr.CreatedAt),
-		bySubscription(tr.Subscription) + string(binary.BigEndian.AppendUint64(nil, uint64(tr.Seq))),
+		bySubscription(tr.Subscription) + string(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(nil, uint64(tr.Seq)), uint32(tr.Part))),
+	}
+	if tr.Notice != nil {
+		keys = append(keys, byNumber(tr.Subscription, tr.Number))
 	}
 	if tr.Message != "" {
 		keys = append(keys, byMessage(tr.Message))
@@ -122,6 +136,28 @@ func (l *Transmissions) put(ctx context.Context, t store.Tenant, tr Transmission
 // Get returns one record or store.ErrNotFound.
 func (l *Transmissions) Get(ctx context.Context, t store.Tenant, id string) (Transmission, error) {
 	return get[Transmission](ctx, l.items, t, kindTransmission, id)
+}
+
+// numbered returns the records of a FHIR Subscription's events from a number to
+// another, in order, limit at most.
+func (l *Transmissions) numbered(ctx context.Context, t store.Tenant, subscription string, from, to int64, limit int) ([]Transmission, error) {
+	if from > to {
+		return nil, nil
+	}
+	r := store.Range{From: byNumber(subscription, from), To: byNumber(subscription, to) + "\x00"}
+	page, err := l.items.ScanItems(ctx, t, store.ItemScan{Kind: kindTransmission, Range: &r, Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	found := make([]Transmission, 0, len(page.Items))
+	for _, it := range page.Items {
+		var tr Transmission
+		if err := json.Unmarshal(it.Body, &tr); err != nil {
+			return nil, err
+		}
+		found = append(found, tr)
+	}
+	return found, nil
 }
 
 // TransmissionFilter selects records. At most one of Subscription and Message

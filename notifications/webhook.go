@@ -1,6 +1,7 @@
 package notifications
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/fhirfacade/fhirfacade/fhir/guard"
+	"github.com/fhirfacade/fhirfacade/notifications/subscription"
 )
 
 // ErrForbiddenAddress: a URL leads to an address that must not be called.
@@ -66,6 +68,9 @@ type delivery struct {
 	ID          string
 	ContentType string
 	Body        []byte
+	// Method and URL are POST and the destination's when "".
+	Method, URL string
+	Headers     []subscription.Header
 }
 
 // Failure is why an attempt failed: a status that is no 2xx, or no answer.
@@ -90,11 +95,19 @@ func (s *Sender) send(ctx context.Context, d Destination, del delivery) (status 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	at := s.now()
-	r := s.client.R().SetContext(ctx).SetBody(del.Body).
-		SetHeader("Content-Type", del.ContentType).
+	r := s.client.R().SetContext(ctx).
 		SetHeader("application-name", applicationName).
 		SetHeader("webhook-id", del.ID).
 		SetHeader("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
+	if len(del.Body) > 0 {
+		r.SetBody(del.Body)
+	}
+	if del.ContentType != "" {
+		r.SetHeader("Content-Type", del.ContentType)
+	}
+	for _, h := range del.Headers {
+		r.Header.Add(h.Name, h.Value)
+	}
 	if d.VerificationToken != "" {
 		r.SetHeader("verification-token", d.VerificationToken)
 	}
@@ -105,7 +118,7 @@ func (s *Sender) send(ctx context.Context, d Destination, del delivery) (status 
 		}
 		r.SetHeader("webhook-signature", signature(key, del.ID, at, del.Body))
 	}
-	answer, err := r.Post(d.URL)
+	answer, err := r.Execute(cmp.Or(del.Method, http.MethodPost), cmp.Or(del.URL, d.URL))
 	if answer != nil && answer.RawResponse != nil {
 		// Read to its end, the connection can be used again. That the answer is
 		// cut off does not matter, nor what it says: its status came first.

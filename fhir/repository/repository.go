@@ -53,9 +53,16 @@ type Options struct {
 	// TerminologyServer is asked for code systems and value sets that go
 	// elsewhere; none when nil.
 	TerminologyServer terminology.Server
+	// Admission decides, by type, about what clients write: it returns an error,
+	// or the resource to store instead, nil for the one that came.
+	Admission map[string]Admission
 	// DefaultCount and MaxCount bound pages of searches and histories.
 	DefaultCount, MaxCount int
 }
+
+// Admission decides about a resource that is to be stored under ref. It must not
+// depend on being called once for each write.
+type Admission func(ctx context.Context, t store.Tenant, ref store.Ref, resource rawjson.Node) (instead []byte, err error)
 
 // Repository keeps FHIR resources in a store. Safe for concurrent use.
 type Repository struct {
@@ -144,6 +151,22 @@ func (r *Repository) prepare(ctx context.Context, t store.Tenant, ref store.Ref,
 			return nil, err
 		}
 	}
+	if admit := r.o.Admission[ref.Type]; admit != nil {
+		instead, err := admit(ctx, t, ref, doc.Root())
+		if err != nil {
+			return nil, err
+		}
+		if instead != nil {
+			if doc, err = rawjson.Parse(instead, nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return r.admitted(t, ref, doc)
+}
+
+// admitted is prepare without asking whether the resource may be stored.
+func (r *Repository) admitted(t store.Tenant, ref store.Ref, doc *rawjson.Document) (*Prepared, error) {
 	index := r.index(t)
 	keys, err := r.contentKeys(index, t, ref, doc.Root())
 	if err != nil {
@@ -243,6 +266,27 @@ func (r *Repository) write(ctx context.Context, t store.Tenant, p *Prepared, exp
 	ch := entry.Changes[0]
 	body := p.body(store.Stamp{Version: ch.Version, Time: entry.Time})
 	return store.Document{Ref: p.Ref, Version: ch.Version, Seq: entry.Seq, Time: entry.Time, Body: body}, ch.Method == store.Create, nil
+}
+
+// Replace stores what the server itself makes of a version: nobody is asked for
+// admission. It fails with store.ErrConflict where that version is no longer
+// the current one.
+func (r *Repository) Replace(ctx context.Context, t store.Tenant, ref store.Ref, version int64, source string, resource []byte) (store.Document, error) {
+	doc, err := r.checkType(ref.Type, resource)
+	if err != nil {
+		return store.Document{}, err
+	}
+	p, err := r.admitted(t, ref, doc)
+	if err != nil {
+		return store.Document{}, err
+	}
+	entry, err := r.Commit(ctx, t, store.Commit{Source: source, Changes: []store.Change{p.Change(store.AtVersion(version))}})
+	if err != nil {
+		return store.Document{}, err
+	}
+	ch := entry.Changes[0]
+	body := p.body(store.Stamp{Version: ch.Version, Time: entry.Time})
+	return store.Document{Ref: ref, Version: ch.Version, Seq: entry.Seq, Time: entry.Time, Body: body}, nil
 }
 
 // Delete deletes a resource; deleting what is not there succeeds. A version

@@ -55,6 +55,9 @@ func (x *Exchange) putSubscription(r *adminRequest) (any, error) {
 }
 
 func (x *Exchange) deleteSubscription(r *adminRequest) (any, error) {
+	if err := notifications.CheckOwn(r.Param("id")); err != nil {
+		return nil, err
+	}
 	return nil, x.o.Registry.DeleteSubscription(r.Request.Context(), r.tenant, r.Param("id"))
 }
 
