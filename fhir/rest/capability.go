@@ -29,6 +29,7 @@ const documentation = "Searches also take _filter, _has (nested and chained), _l
 	"Not supported: $graphql, which this server leaves out on purpose, named queries (_query), and functional lists ($current-problems and such)."
 
 type capabilityResource struct {
+	Extension         []capabilityTopic     `json:"extension,omitempty"`
 	Type              string                `json:"type"`
 	SupportedProfile  []string              `json:"supportedProfile,omitempty"`
 	Interaction       []capabilityCode      `json:"interaction"`
@@ -45,6 +46,21 @@ type capabilityResource struct {
 	SearchParam       []capabilityParam     `json:"searchParam,omitempty"`
 	Operation         []capabilityOperation `json:"operation,omitempty"`
 }
+
+// capabilityTopic names a topic (Subscriptions R5 Backport IG for R4,
+// capabilitystatement-subscriptiontopic-canonical).
+type capabilityTopic struct {
+	URL       string `json:"url"`
+	Canonical string `json:"valueCanonical"`
+}
+
+// Canonicals of the Subscriptions R5 Backport IG for R4.
+const (
+	backport             = "http://hl7.org/fhir/uv/subscriptions-backport/"
+	topicExtension       = backport + "StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
+	backportSubscription = backport + "StructureDefinition/backport-subscription"
+	backportInstantiates = backport + "CapabilityStatement/backport-subscription-server-r4"
+)
 
 type capabilityCode struct {
 	Code string `json:"code"`
@@ -95,6 +111,16 @@ func (a *API) metadata(r *request) error {
 			ReadHistory: true, UpdateCreate: true, ConditionalCreate: true, ConditionalRead: "full-support",
 			ConditionalUpdate: true, ConditionalDelete: "single", ReferencePolicy: []string{"literal", "logical"},
 			SearchRevInclude: reverse[typ], Operation: a.operationsOf(r, typ),
+		}
+		if typ == "Subscription" && a.o.Topics != nil {
+			topics, err := a.o.Topics(r.Request.Context(), r.tenant)
+			if err != nil {
+				return err
+			}
+			res.SupportedProfile = append(slices.Clip(res.SupportedProfile), backportSubscription)
+			for _, canonical := range topics {
+				res.Extension = append(res.Extension, capabilityTopic{topicExtension, canonical})
+			}
 		}
 		for _, sp := range d.SearchParameters(typ) {
 			if !a.o.Repository.Searchable(sp) {
@@ -158,6 +184,9 @@ func (a *API) instantiates(supported map[string][]string) []string {
 	if a.o.Bulk != nil {
 		all = append(all, bulkInstantiates)
 	}
+	if a.o.Topics != nil {
+		all = append(all, backportInstantiates)
+	}
 	return all
 }
 
@@ -171,6 +200,11 @@ func (a *API) operationsOf(r *request, typ string) []capabilityOperation {
 			all = append(all, capabilityOperation{op.name, r.base + op.definition})
 		default:
 			all = append(all, capabilityOperation{op.name, op.definition})
+		}
+	}
+	for _, op := range a.o.Reads {
+		if op.Type == typ {
+			all = append(all, capabilityOperation{op.Name, op.Definition})
 		}
 	}
 	if a.o.Bulk != nil {

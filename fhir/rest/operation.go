@@ -52,6 +52,21 @@ func (a *API) searchOperation(r *request, name string) error {
 			return op.run(a, r)
 		}
 	}
+	for _, op := range a.o.Reads {
+		if op.Type != r.typ || "$"+op.Name != name || r.instance() == "" && !op.OnType || r.instance() != "" && !op.OnInstance {
+			continue
+		}
+		params, err := a.operationParameters(r)
+		if err != nil {
+			return err
+		}
+		body, err := op.Run(r.Request.Context(), ReadCall{Tenant: r.tenant, Base: r.base, ID: r.instance(), Parameters: params})
+		if err != nil {
+			return err
+		}
+		a.write(r, http.StatusOK, body)
+		return nil
+	}
 	return a.noOperation(r, name)
 }
 

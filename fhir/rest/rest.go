@@ -41,6 +41,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/fhir/bulk"
 	"github.com/fhirfacade/fhirfacade/fhir/definitions"
 	"github.com/fhirfacade/fhirfacade/fhir/repository"
+	"github.com/fhirfacade/fhirfacade/fhir/search"
 	"github.com/fhirfacade/fhirfacade/store"
 )
 
@@ -63,6 +64,11 @@ type Options struct {
 	MaxBody int64
 	// Operations are extended operations by "Type/$name".
 	Operations map[string]Operation
+	// Reads are further operations that read; see Read.
+	Reads []Read
+	// Topics lists the canonicals of the topics that a tenant's Subscriptions
+	// may be to; nil where there are none.
+	Topics func(ctx context.Context, t store.Tenant) ([]string, error)
 	// Bulk does exports and imports; nil where there are none.
 	Bulk   *bulk.Service
 	Now    func() time.Time
@@ -84,6 +90,23 @@ type Call struct {
 	Body []byte
 	// RequestID identifies the HTTP request in the log.
 	RequestID string
+}
+
+// Read is an extended operation that changes nothing, called by GET and by POST.
+type Read struct {
+	// Type and Name are those in the URL, without the $; Definition is the
+	// canonical of its OperationDefinition.
+	Type, Name, Definition string
+	// OnType and OnInstance say where it is called.
+	OnType, OnInstance bool
+	Run                func(ctx context.Context, call ReadCall) (resource []byte, err error)
+}
+
+// ReadCall is one call of a Read. ID is "" on the type.
+type ReadCall struct {
+	Tenant     store.Tenant
+	Base, ID   string
+	Parameters []search.Parameter
 }
 
 // API serves FHIR.

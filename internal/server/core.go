@@ -38,6 +38,9 @@ type core struct {
 	base   func(store.Tenant) string
 	runner *maintenance.Runner
 	bulk   *bulk.Service
+	// admission decides about what clients write, by type. It is filled before
+	// anything is served; commands that work offline admit what they are given.
+	admission map[string]repository.Admission
 	// api is the REST API on these parts.
 	api *rest.API
 }
@@ -46,7 +49,7 @@ type core struct {
 // links are sealed by.
 func newCore(c Config, st store.Store, directory *tenant.Directory, url string, key []byte) (*core, error) {
 	k := &core{
-		config: c, store: st, definitions: conformance.R4(),
+		config: c, store: st, definitions: conformance.R4(), admission: map[string]repository.Admission{},
 		base: func(t store.Tenant) string { return url + "/fhir/R4/" + string(t) },
 	}
 	index := search.NewIndex(k.definitions, r4model.R4())
@@ -72,7 +75,7 @@ func newCore(c Config, st store.Store, directory *tenant.Directory, url string, 
 	k.repository = repository.New(repository.Options{
 		Store: st, Definitions: k.definitions, Index: index, Parameters: k.parameters,
 		Now: time.Now, NewID: newID, Pages: search.PageTokens{Key: key}, BaseURL: k.base,
-		Validation: directory.Validation, Guides: guides,
+		Validation: directory.Validation, Guides: guides, Admission: k.admission,
 		MaxCodes: c.MaxCodes, TerminologyServer: server,
 	})
 	k.bulk = bulk.New(bulk.Options{

@@ -23,6 +23,7 @@ import (
 	"github.com/fhirfacade/fhirfacade/internal/telemetry"
 	"github.com/fhirfacade/fhirfacade/internal/tenant"
 	"github.com/fhirfacade/fhirfacade/notifications"
+	"github.com/fhirfacade/fhirfacade/notifications/topic"
 	"github.com/fhirfacade/fhirfacade/polling"
 	"github.com/fhirfacade/fhirfacade/polling/vendors/athenahealth"
 	"github.com/fhirfacade/fhirfacade/polling/vendors/fhirr4"
@@ -84,6 +85,10 @@ type Server struct {
 	store       store.Store
 	http        *http.Server
 	engine      *notifications.Engine
+	keeper      *notifications.Keeper
+	compiler    *topic.Compiler
+	queries     *notifications.Queries
+	catalog     topic.Stored
 	manager     *polling.Manager
 	connections *exchange.Connections
 	maintenance *maintenance.Runner
@@ -201,11 +206,13 @@ func (s *Server) build(ctx context.Context) error {
 			metrics.Message(string(d), model, event, string(status))
 		},
 	})
+	renderer := &notifications.Renderer{
+		Reader: s.store, Definitions: definitions, Base: base, RedoxMessage: x.RedoxMessage,
+	}
+	s.topics(core, registry, sender, renderer)
 	s.engine = notifications.NewEngine(notifications.Options{
 		Store: s.store, Registry: registry, Transmissions: transmissions, Sender: sender, Leases: leases,
-		Renderer: &notifications.Renderer{
-			Reader: s.store, Definitions: definitions, Base: base, RedoxMessage: x.RedoxMessage,
-		},
+		Renderer: renderer, Topics: s.compiler, Outcome: s.keeper.Outcome,
 		Environment: notifications.EnvironmentOf, Now: now, After: time.After, Logger: c.Logger, Meter: metrics,
 	})
 	metrics.Backlog(s.engine.Backlog, now)
@@ -218,8 +225,8 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.connections = exchange.NewConnections(x, s.manager)
 	s.maintenance = core.maintain(maintenance.Options{
-		Retention: c.LogRetention, Readers: []maintenance.LogReader{subscriptions{registry}},
-		Dropper: &dropper{directory, s.connections, s.engine, authority}, Data: embedded(c),
+		Retention: c.LogRetention, Readers: []maintenance.LogReader{subscriptions{registry, s.keeper}},
+		Dropper: &dropper{directory, s.connections, s.engine, s.keeper, authority}, Data: embedded(c),
 	})
 	metrics.Logs(func() []telemetry.Log { return logsOf(s.maintenance) })
 	if c.Sandbox {
@@ -232,7 +239,7 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	api := rest.New(rest.Options{
 		Repository: repo, Tenant: directory.Tenant, PublicURL: c.PublicURL, MaxBody: c.MaxBody,
-		Operations: x.Operations(), Bulk: core.bulk, Now: now, NewID: newID, Logger: c.Logger, Version: c.Version,
+		Operations: x.Operations(), Reads: subscriptionReads(s.queries), Topics: s.catalog.List, Bulk: core.bulk, Now: now, NewID: newID, Logger: c.Logger, Version: c.Version,
 	})
 	core.api = api
 	redox := exchange.NewRedoxAPI(x)
@@ -313,7 +320,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup
-	for _, run := range []func(context.Context){s.engine.Run, s.manager.Run, s.connections.Run, s.follow, s.maintenance.Run} {
+	for _, run := range []func(context.Context){s.engine.Run, s.keeper.Run, s.manager.Run, s.connections.Run, s.follow, s.maintenance.Run} {
 		all.Add(1)
 		go func() {
 			defer all.Done()

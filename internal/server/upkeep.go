@@ -21,13 +21,23 @@ func embedded(c Config) string {
 }
 
 // subscriptions are the readers of logs that there are.
-type subscriptions struct{ registry *notifications.Registry }
+type subscriptions struct {
+	registry *notifications.Registry
+	keeper   *notifications.Keeper
+}
 
 func (s subscriptions) LogPositions(ctx context.Context, t store.Tenant) ([]maintenance.LogPosition, error) {
 	standings, err := s.registry.Standings(ctx, t)
 	all := make([]maintenance.LogPosition, 0, len(standings))
 	for _, p := range standings {
 		all = append(all, maintenance.LogPosition{Reader: "subscription " + p.Subscription, Status: string(p.Status), Seq: p.Seq})
+	}
+	if err != nil {
+		return nil, err
+	}
+	seq, ok, err := s.keeper.Standing(ctx, t)
+	if ok {
+		all = append(all, maintenance.LogPosition{Reader: "Subscription resources", Status: string(notifications.Active), Seq: seq})
 	}
 	return all, err
 }
@@ -47,6 +57,7 @@ type dropper struct {
 	directory   *tenant.Directory
 	connections *exchange.Connections
 	engine      *notifications.Engine
+	keeper      *notifications.Keeper
 	auth        *auth.Auth
 }
 
@@ -60,6 +71,9 @@ func (d *dropper) Stop(ctx context.Context, t store.Tenant) error {
 		return err
 	}
 	if err := d.auth.Forget(ctx, sources); err != nil {
+		return err
+	}
+	if err := d.keeper.Forget(ctx, t); err != nil {
 		return err
 	}
 	return d.engine.Quiet(ctx, t)
