@@ -18,20 +18,21 @@ var version = "development"
 type cli struct {
 	Config kong.ConfigFlag `help:"YAML file with settings, under the names of the flags: listen: 127.0.0.1:8080." type:"existingfile" placeholder:"FILE" env:"FHIRFACADE_CONFIG"`
 
-	Serve    serveCommand            `cmd:"" help:"Run the server."`
-	Simulate simulateCommand         `cmd:"" help:"Run the simulation of an EHR vendor's API."`
-	Receive  receiveCommand          `cmd:"" help:"Run a webhook subscriber that verifies, stores and prints what it gets."`
-	Map      mapCommand              `cmd:"" help:"Translate between HL7 v2 and FHIR, from stdin to stdout."`
-	Demo     demoCommand             `cmd:"" help:"Play the main job from end to end on this machine."`
-	Mongodb  mongodbCommand          `cmd:"" help:"Look after the MongoDB that servers run on."`
-	Export   exportCommand           `cmd:"" help:"Export an organization's data to NDJSON files."`
-	Import   importCommand           `cmd:"" help:"Import NDJSON files and Bundles."`
-	Reindex  reindexCommand          `cmd:"" help:"Build the search keys of stored resources anew."`
-	Backup   backupCommand           `cmd:"" help:"Copy the embedded store, also while a server runs on it."`
-	Restore  restoreCommand          `cmd:"" help:"Make a data folder from a backup."`
-	Check    checkCommand            `cmd:"" help:"Check the embedded store, or a backup, for consistency."`
-	Drop     dropOrganizationCommand `cmd:"" name:"drop-organization" help:"Remove an organization and all of its data."`
-	Version  versionCommand          `cmd:"" help:"Print the version."`
+	Serve         serveCommand            `cmd:"" help:"Run the server."`
+	Simulate      simulateCommand         `cmd:"" help:"Run the simulation of an EHR vendor's API."`
+	Receive       receiveCommand          `cmd:"" help:"Run a webhook subscriber that verifies, stores and prints what it gets."`
+	Map           mapCommand              `cmd:"" help:"Translate between HL7 v2 and FHIR, from stdin to stdout."`
+	Demo          demoCommand             `cmd:"" help:"Play the main job from end to end on this machine."`
+	Mongodb       mongodbCommand          `cmd:"" help:"Look after the MongoDB that servers run on."`
+	Export        exportCommand           `cmd:"" help:"Export an organization's data to NDJSON files."`
+	Import        importCommand           `cmd:"" help:"Import NDJSON files and Bundles."`
+	Reindex       reindexCommand          `cmd:"" help:"Build the search keys of stored resources anew."`
+	Backup        backupCommand           `cmd:"" help:"Copy the embedded store, also while a server runs on it."`
+	Restore       restoreCommand          `cmd:"" help:"Make a data folder from a backup."`
+	Check         checkCommand            `cmd:"" help:"Check the embedded store, or a backup, for consistency."`
+	Drop          dropOrganizationCommand `cmd:"" name:"drop-organization" help:"Remove an organization and all of its data."`
+	Subscriptions subscriptionsCommand    `cmd:"" help:"List, pause, resume, retry, replay and skip deliveries."`
+	Version       versionCommand          `cmd:"" help:"Print the version."`
 }
 
 func main() {

@@ -10,6 +10,7 @@
 //	pieces.go   files read in the pieces that are sent
 //	bar.go      a progress bar, or lines where there is no terminal
 //	drop.go     an organization removed
+//	subscriptions.go  deliveries listed, paused, replayed, skipped
 package operate
 
 import (
