@@ -76,6 +76,11 @@ func (q *queue) deliver(ctx context.Context, of occurrence) error {
 			tr.Alerted = true
 			q.alert(ctx, tr)
 		}
+		if of.event.Writeback && tr.Status != Pending && q.o.Ended != nil {
+			if err := q.o.Ended(context.WithoutCancel(ctx), q.tenant, tr); err != nil {
+				return fmt.Errorf("the end of a writeback: %w", err)
+			}
+		}
 		if version, err = q.write(ctx, tr, version); err != nil {
 			return err
 		}
@@ -160,8 +165,20 @@ func (q *queue) attempt(ctx context.Context, tr Transmission, of occurrence) (st
 		payload, err = q.o.Renderer.Render(ctx, q.tenant, q.sub, q.dest, tr.ID, of.entry, of.event)
 		d.ContentType, d.Body = payload.ContentType, payload.Body
 	}
+	if errors.As(err, &f) {
+		return 0, f
+	}
 	if err != nil {
 		return 0, &Failure{Reason: "the payload cannot be made: " + unrendered(err)}
+	}
+	if q.sub.Resource == nil && q.sub.Content == HL7v2 {
+		if q.o.Carry == nil {
+			return 0, &Failure{Reason: "HL7 v2 is not carried here"}
+		}
+		if status, err = q.o.Carry(ctx, q.tenant, q.dest, d.ID, Payload{d.ContentType, d.Body}); err != nil && !errors.As(err, &f) {
+			f = &Failure{Reason: "the delivery failed"}
+		}
+		return status, f
 	}
 	status, err = q.o.Sender.send(ctx, q.dest, d)
 	if err != nil && !errors.As(err, &f) {
@@ -205,6 +222,10 @@ func (q *queue) judge(tr *Transmission, f *Failure) verdict {
 	case f.Gone:
 		log.Warn("the endpoint wants no more; the subscription is switched off")
 		return giveUp
+	case f.Park:
+		tr.Status, tr.Reason = Failed, f.Reason
+		log.Warn("the message is set aside")
+		return goOn
 	case !q.o.Environment(q.tenant).retries():
 		tr.Status = Failed
 		log.Warn("delivery failed; this environment does not retry")

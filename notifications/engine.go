@@ -34,6 +34,11 @@ type Options struct {
 	// Alert, when set, is called once for each delivery that keeps failing,
 	// and for one that got a subscription switched off. The queue waits for it.
 	Alert func(ctx context.Context, t store.Tenant, tr Transmission)
+	// Carry takes HL7 v2 messages to their destinations.
+	Carry func(ctx context.Context, t store.Tenant, d Destination, id string, p Payload) (status int, err error)
+	// Ended, when set, is told of each writeback that was delivered or given
+	// up, before this is written: perhaps more than once.
+	Ended func(ctx context.Context, t store.Tenant, tr Transmission) error
 	// Meter, when set, counts.
 	Meter Meter
 }

@@ -53,3 +53,7 @@ func reason(err error) string {
 	}
 	return "the endpoint cannot be reached, or its answer is no HTTP"
 }
+
+// ReasonOf words why there was no answer, for those that carry deliveries in
+// other ways.
+func ReasonOf(err error) string { return reason(err) }

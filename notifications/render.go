@@ -32,13 +32,18 @@ type Renderer struct {
 	Base func(store.Tenant) string
 	// RedoxMessage returns a message of the message log as Redox JSON.
 	RedoxMessage func(ctx context.Context, t store.Tenant, id string) ([]byte, error)
+	// WritebackBundle returns the Bundle of a writeback.
+	WritebackBundle func(ctx context.Context, t store.Tenant, id string) ([]byte, error)
 }
 
 // Render makes the payload of one event for one destination. It is the same
 // each time, however often a delivery is repeated.
 func (r *Renderer) Render(ctx context.Context, t store.Tenant, s Subscription, d Destination, id string, entry store.Entry, e Event) (Payload, error) {
-	if s.Content == Redox {
+	switch s.Content {
+	case Redox:
 		return r.redox(ctx, t, d, id, e)
+	case HL7v2:
+		return r.hl7v2(ctx, t, d, id, entry, e)
 	}
 	body, err := r.message(ctx, t, s.Content, d, id, entry, e)
 	return Payload{"application/fhir+json", body}, err

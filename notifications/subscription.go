@@ -54,6 +54,8 @@ type Destination struct {
 	// TimeoutSeconds is how long an answer may take; 0 for 30, and for 120
 	// where it is asked a query.
 	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
+	// HL7v2 are the settings of a destination that takes HL7 v2.
+	HL7v2 *HL7v2Settings `json:"hl7v2,omitempty"`
 	// Verified says that the endpoint answered the challenge. Nothing is
 	// delivered before.
 	Verified bool `json:"verified"`
@@ -120,12 +122,20 @@ type Rules struct {
 // Validate checks a destination.
 func (d Destination) Validate(r Rules) error {
 	u, err := url.Parse(d.URL)
+	mllp := err == nil && isMLLP(u)
+	if d.HL7v2 != nil {
+		if err := d.HL7v2.Validate(); err != nil {
+			return err
+		}
+	}
 	switch {
+	case mllp && (d.HL7v2 == nil || u.Port() == "" || u.Path != "" || u.RawQuery != ""):
+		return &FieldError{"url", "of an MLLP receiver must be mllp://host:port or mllps://host:port, with the settings hl7v2"}
 	case d.Name == "":
 		return &FieldError{"name", "is required"}
 	case d.URL == "":
 		return &FieldError{"url", "is required"}
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+	case err != nil || u.Host == "" || !mllp && u.Scheme != "http" && u.Scheme != "https":
 		return &FieldError{"url", "must be an absolute http or https URL"}
 	case u.User != nil:
 		return &FieldError{"url", "must not hold a user or password"}
@@ -185,10 +195,10 @@ func (s Subscription) Validate() error {
 		return &FieldError{"destination", "is required"}
 	case s.DataModel == "":
 		return &FieldError{"dataModel", `is required; "*" stands for all`}
-	case s.Content != Lightweight && s.Content != Detailed && s.Content != Redox:
-		return &FieldError{"content", "must be lightweight, detailed or redox"}
-	case s.Writebacks && s.Content != Redox:
-		return &FieldError{"content", "must be redox where writebacks is true"}
+	case s.Content != Lightweight && s.Content != Detailed && s.Content != Redox && s.Content != HL7v2:
+		return &FieldError{"content", "must be lightweight, detailed, redox or hl7v2"}
+	case s.Writebacks && s.Content != Redox && s.Content != HL7v2:
+		return &FieldError{"content", "must be redox or hl7v2 where writebacks is true"}
 	}
 	return nil
 }
@@ -208,6 +218,9 @@ func (s Subscription) Matches(source string, e Event) bool {
 		return false
 	case len(s.Events) > 0 && !slices.Contains(s.Events, e.EventType) && !slices.Contains(s.Events, e.Name):
 		return false
+	}
+	if s.Content == HL7v2 {
+		return usualEvents[e.DataModel+"."+e.EventType] != "" && (!e.Writeback || e.Message != "")
 	}
 	// A FHIR notification needs an event that has one.
 	return s.Content == Redox && e.Message != "" && !e.NoRedox || s.Content != Redox && e.Name != ""

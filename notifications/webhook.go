@@ -81,6 +81,9 @@ type Failure struct {
 	RetryAfter time.Duration
 	// Gone says that the endpoint answered 410: it wants no more.
 	Gone bool
+	// Park says that sending it again would not help: it is set aside, with
+	// the reason, and the queue goes on.
+	Park bool
 }
 
 func (f *Failure) Error() string { return f.Reason }

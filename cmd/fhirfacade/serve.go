@@ -31,6 +31,7 @@ type serveCommand struct {
 	TerminologyTimeout       time.Duration `help:"How long one question to it may take." default:"10s" env:"FHIRFACADE_TERMINOLOGY_TIMEOUT" placeholder:"TIME"`
 	TerminologyCacheLife     time.Duration `help:"How long its answers are remembered." default:"1h" env:"FHIRFACADE_TERMINOLOGY_CACHE_LIFE" placeholder:"TIME"`
 	MaxCodes                 int           `help:"The most codes that a value set is expanded to." default:"10000" env:"FHIRFACADE_MAX_CODES" placeholder:"N"`
+	PrivateHL7v2             bool          `name:"private-hl7v2" help:"Deliver HL7 v2 to private addresses too, where most systems that take it are. Whoever administers destinations can then reach them." env:"FHIRFACADE_PRIVATE_HL7V2"`
 	LogFormat                string        `help:"Form of the log on standard error: text or json." enum:"text,json" default:"text" env:"FHIRFACADE_LOG_FORMAT"`
 }
 
@@ -69,7 +70,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 	}
 	s, err := server.Open(ctx, server.Config{
 		Listen: c.Listen, Data: c.Data, MongoDBURI: c.MongodbURI, MongoDBDatabase: c.MongodbDatabase,
-		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, FullText: c.FullText, LogRetention: retention, CacheSize: c.CacheMiB << 20, BulkLife: life, Guides: c.IG, Logger: logger, Version: version, MaxCodes: c.MaxCodes,
+		Sandbox: c.Sandbox, AdminToken: c.AdminToken, PublicURL: c.PublicURL, FullText: c.FullText, LogRetention: retention, CacheSize: c.CacheMiB << 20, BulkLife: life, Guides: c.IG, PrivateHL7v2: c.PrivateHL7v2, Logger: logger, Version: version, MaxCodes: c.MaxCodes,
 		Terminology: remote.Settings{
 			URL: c.TerminologyServer, Systems: c.TerminologySystems, Authorization: c.TerminologyAuthorization,
 			Timeout: c.TerminologyTimeout, CacheLife: c.TerminologyCacheLife,

@@ -24,6 +24,7 @@ const AdminPath = "/exchange/:organization/:environment"
 //	POST   sources/{id}/keys                POST sources/{id}/clients
 //	GET    destinations                     POST destinations            GET PUT DELETE destinations/{id}
 //	POST   destinations/{id}/verify
+//	POST   destinations/{id}/dry-run
 //	GET    subscriptions                    POST subscriptions           GET PUT DELETE subscriptions/{id}
 //	POST   subscriptions/{id}/pause|resume|retry
 //	POST   subscriptions/{id}/replay        {"seq": 17} or {"since": "2026-01-31T10:00:00Z"}
@@ -48,6 +49,7 @@ func (x *Exchange) Register(e gin.IRoutes) {
 		{"PUT", "/destinations/:id", x.putDestination},
 		{"DELETE", "/destinations/:id", x.deleteDestination},
 		{"POST", "/destinations/:id/verify", x.verifyDestination},
+		{"POST", "/destinations/:id/dry-run", x.dryRunHL7v2},
 		{"GET", "/subscriptions", x.listSubscriptions},
 		{"POST", "/subscriptions", x.putSubscription},
 		{"GET", "/subscriptions/:id", x.getSubscription},

@@ -53,7 +53,11 @@ func (x *Exchange) skipTransmission(r *adminRequest) (any, error) {
 	if err := x.o.Registry.Skip(ctx, r.tenant, x.o.Transmissions, id, in.Reason); err != nil {
 		return nil, err
 	}
-	return x.o.Transmissions.Get(ctx, r.tenant, id)
+	skipped, err := x.o.Transmissions.Get(ctx, r.tenant, id)
+	if err == nil && skipped.Message != "" {
+		err = x.writebackSkipped(ctx, r.tenant, skipped)
+	}
+	return skipped, err
 }
 
 // waiting is the backlog of one subscription.

@@ -26,6 +26,11 @@ func shown(d notifications.Destination) notifications.Destination {
 	if d.VerificationToken != "" {
 		d.VerificationToken = secretHidden
 	}
+	if d.HL7v2 != nil && d.HL7v2.PrivateKey != "" {
+		h := *d.HL7v2
+		h.PrivateKey = secretHidden
+		d.HL7v2 = &h
+	}
 	return d
 }
 
@@ -62,6 +67,9 @@ func (x *Exchange) putDestination(r *adminRequest) (any, error) {
 		if d.VerificationToken == secretHidden {
 			d.VerificationToken = old.VerificationToken
 		}
+		if d.HL7v2 != nil && d.HL7v2.PrivateKey == secretHidden && old.HL7v2 != nil {
+			d.HL7v2.PrivateKey = old.HL7v2.PrivateKey
+		}
 		d.ID = id
 	} else if d.ID == "" {
 		d.ID = x.o.NewID()
@@ -94,6 +102,14 @@ func (x *Exchange) verifyDestination(r *adminRequest) (any, error) {
 
 func (x *Exchange) verify(r *adminRequest, d notifications.Destination) (any, error) {
 	ctx := r.Request.Context()
+	if d.HL7v2 != nil {
+		// HL7 v2 has no challenge: that it can be reached is all there is to see.
+		if err := x.o.Carrier.Reach(ctx, d); err != nil {
+			return nil, err
+		}
+		d.Verified = true
+		return shown(d), x.o.Registry.PutDestination(ctx, r.tenant, d)
+	}
 	challenge := make([]byte, 18)
 	if _, err := rand.Read(challenge); err != nil {
 		return nil, err

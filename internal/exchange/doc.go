@@ -20,6 +20,7 @@
 //	redoxapi.go    /endpoint and /query; redoxerror.go the form of errors
 //	query.go       queries answered from the store; forward.go from a live system
 //	upload.go      /upload, and files in the place of their URIs
-//	writeback.go   FHIR writeback operations
+//	writeback*.go  FHIR writeback operations; operations.go their table
+//	carrier.go     HL7 v2 messages out
 //	admin*.go      the JSON API to look at and manage all of this
 package exchange

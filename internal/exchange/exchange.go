@@ -22,6 +22,8 @@ type Options struct {
 	Registry      *notifications.Registry
 	Transmissions *notifications.Transmissions
 	Sender        *notifications.Sender
+	// Carrier reaches the destinations that take HL7 v2.
+	Carrier *Carrier
 	// RetryNow makes a waiting delivery try at once.
 	RetryNow func(t store.Tenant, subscription string) bool
 	// Backlog tells what subscriptions have not delivered yet.
@@ -64,6 +66,9 @@ func (x *Exchange) RedoxMessage(ctx context.Context, t store.Tenant, id string) 
 	m, text, err := x.messages.Whole(ctx, t, id)
 	if err != nil {
 		return nil, err
+	}
+	if m.Format == formatFHIR && m.Direction == Writeback {
+		return x.redoxOfWriteback(ctx, t, m, text)
 	}
 	if m.Format == formatHL7v2 {
 		return x.redoxOfHL7v2(ctx, t, m, text)

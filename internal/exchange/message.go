@@ -41,6 +41,11 @@ type Message struct {
 	// Format of the text: "" for Redox JSON, "hl7v2" for HL7 v2, "fhir" for a
 	// FHIR Bundle.
 	Format string `json:"format,omitempty"`
+	// Operation is that of a writeback, Receivers how many it goes to, and
+	// PreviousStart when the appointment began that it changes.
+	Operation     string     `json:"operation,omitempty"`
+	Receivers     int        `json:"receivers,omitempty"`
+	PreviousStart *time.Time `json:"previousStart,omitempty"`
 	// Errors say why it failed, in Redox's form.
 	Errors []RedoxError `json:"errors,omitempty"`
 	// Warnings say what was not done as the message asked.

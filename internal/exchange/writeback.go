@@ -26,10 +26,7 @@ import (
 // message Bundle that is carried to the destinations in the form they take.
 func (x *Exchange) Operations() map[string]rest.Operation {
 	ops := map[string]rest.Operation{}
-	for _, name := range []string{
-		"Appointment/$appointment-create", "Appointment/$appointment-update", "Appointment/$appointment-cancel",
-		"Patient/$patient-create", "Patient/$patient-update",
-	} {
+	for _, name := range operationNames {
 		ops[name] = func(ctx context.Context, call rest.Call) (int, []byte, error) {
 			return x.writeback(ctx, name, call)
 		}
@@ -44,13 +41,14 @@ func (x *Exchange) writeback(ctx context.Context, operation string, call rest.Ca
 	t := call.Tenant
 	m := Message{
 		ID: x.o.NewID(), ReceivedAt: x.o.Now().UTC(), Direction: Writeback, Status: notifications.Pending, Bytes: len(call.Body),
+		Format: formatFHIR, Operation: operation,
 	}
 	src, err := x.sources.Get(ctx, t, DefaultSourceID(t))
 	if err != nil {
 		return 0, nil, err
 	}
 	m.Source, m.SourceName = src.ID, src.Name
-	body, event, err := x.translate(ctx, t, src, operation, call.Body, &m)
+	event, err := x.translate(ctx, t, src, call.Body, &m)
 	if err != nil {
 		m.Status = notifications.Failed
 		f := failureOf(err)
@@ -59,18 +57,21 @@ func (x *Exchange) writeback(ctx context.Context, operation string, call rest.Ca
 		if logged := x.messages.Put(ctx, t, m, call.Body); logged != nil {
 			return 0, nil, logged
 		}
+		if o, ok := asIssue(err); ok {
+			return 0, nil, o
+		}
 		return 0, nil, asOutcome(f)
 	}
-	m.Bytes = len(body)
+	m.Receivers = len(event.Destinations)
 	if m.After, err = x.o.Store.Head(ctx, t); err != nil {
 		return 0, nil, err
 	}
-	if err := x.messages.Put(ctx, t, m, body); err != nil {
+	if err := x.messages.Put(ctx, t, m, call.Body); err != nil {
 		return 0, nil, err
 	}
 	ref, err := x.commitTask(ctx, t, &m, event, operation)
 	if err != nil {
-		f, _ := x.refuse(ctx, t, &m, body, err)
+		f, _ := x.refuse(ctx, t, &m, call.Body, err)
 		return 0, nil, asOutcome(f)
 	}
 	m.Status = notifications.Succeeded
@@ -78,49 +79,50 @@ func (x *Exchange) writeback(ctx context.Context, operation string, call rest.Ca
 	return http.StatusOK, accepted(x.o.NewID(), call.Base, ref, x.o.Now()), nil
 }
 
-// translate makes the Redox message of a Bundle and finds where it goes.
-func (x *Exchange) translate(ctx context.Context, t store.Tenant, src Source, operation string, bundle []byte, m *Message) ([]byte, notifications.Event, error) {
-	var event notifications.Event
-	options, err := x.options(t, src)
-	if err != nil {
-		return nil, event, err
-	}
-	in := redox.Writeback{Operation: operation, Bundle: bundle}
-	if strings.HasSuffix(operation, "$appointment-update") {
-		if in.PreviousStart, err = x.previousStart(ctx, t, bundle); err != nil {
-			return nil, event, err
+// translate finds what a Bundle means and where it goes, and makes sure that
+// it can be said there.
+func (x *Exchange) translate(ctx context.Context, t store.Tenant, src Source, bundle []byte, m *Message) (event notifications.Event, err error) {
+	op := writebackOperations[m.Operation]
+	m.DataModel, m.EventType = op.dataModel, op.eventType
+	if strings.HasSuffix(m.Operation, "$appointment-update") {
+		previous, err := x.previousStart(ctx, t, bundle)
+		if err != nil {
+			return event, err
+		}
+		if !previous.IsZero() {
+			m.PreviousStart = &previous
 		}
 	}
-	said, err := redox.FromWriteback(in, options)
+	// In Redox's words where there are some: they decide the event.
+	_, inRedox := x.sayWriteback(t, src, m, bundle)
+	if invalid(inRedox) {
+		return event, inRedox
+	}
+	w, err := checkWriteback(op, bundle)
 	if err != nil {
-		return nil, event, err
+		if inRedox != nil && !untranslated(inRedox) {
+			return event, inRedox // it names the element
+		}
+		return event, err
 	}
-	m.DataModel, m.EventType = said.DataModel, said.EventType
-	meta := said.Meta()
-	if meta.EventDateTime == "" {
-		meta.EventDateTime = instant(m.ReceivedAt)
+	if inRedox != nil {
+		m.DataModel, m.EventType = op.event(w)
 	}
-	meta.Source = &redox.Party{ID: src.ID, Name: src.Name}
 	event = notifications.Event{
-		DataModel: said.DataModel, EventType: said.EventType, Message: m.ID,
+		DataModel: m.DataModel, EventType: m.EventType, Message: m.ID,
 		SourceID: src.ID, SourceName: src.Name, Writeback: true,
 	}
-	subs, err := x.o.Registry.Subscriptions(ctx, t)
-	if err != nil {
-		return nil, event, err
-	}
-	for _, s := range subs {
-		if s.Matches(src.ID, event) {
-			event.Destinations = append(event.Destinations, s.Destination)
-		}
-	}
-	if len(event.Destinations) == 0 {
-		return nil, event, failure(http.StatusBadRequest, moduleSubscriptions,
-			"No destination takes writebacks of "+said.Pair()+". A subscription with writebacks true makes one.")
-	}
-	body, err := redox.Marshal(said)
-	return body, event, err
+	return event, x.destinationsOf(ctx, t, src, &event, bundle, inRedox)
 }
+
+// invalid reports whether an error is one of FHIR that is not valid.
+func invalid(err error) bool {
+	return errors.Is(err, redox.ErrValue) || errors.Is(err, redox.ErrSyntax)
+}
+
+// untranslated reports whether the data model has no translation of the
+// operation.
+func untranslated(err error) bool { return errors.Is(err, redox.ErrNotTranslated) }
 
 // previousStart is the start that the appointment of a Bundle has in the
 // store, which tells a reschedule from another change.

@@ -60,6 +60,9 @@ type Config struct {
 	BulkLife time.Duration
 	// FullText makes the words of resources searchable by _text and _content.
 	FullText bool
+	// PrivateHL7v2 lets HL7 v2 be delivered to private addresses, where most
+	// systems that take it are.
+	PrivateHL7v2 bool
 	// Guides are the files of packages of implementation guides, which all
 	// organizations know besides US Core.
 	Guides []string
@@ -91,6 +94,7 @@ type Server struct {
 	catalog     topic.Stored
 	manager     *polling.Manager
 	connections *exchange.Connections
+	carrier     *exchange.Carrier
 	maintenance *maintenance.Runner
 	base        string
 }
@@ -196,7 +200,9 @@ func (s *Server) build(ctx context.Context) error {
 	registry := notifications.NewRegistry(s.store)
 	transmissions := notifications.NewTransmissions(s.store, now)
 	sender := notifications.NewSender(c.Sandbox, now)
+	s.carrier = exchange.NewCarrier(c.Sandbox || c.PrivateHL7v2, now)
 	x := exchange.New(exchange.Options{
+		Carrier:    s.carrier,
 		Repository: repo, Store: s.store, Directory: directory, Registry: registry, Transmissions: transmissions,
 		Sender: sender, Sandbox: c.Sandbox, Now: now, NewID: newID, Logger: c.Logger, NewKey: authority.NewKey,
 		PutClient: authority.PutClient, PublicURL: c.PublicURL,
@@ -207,12 +213,13 @@ func (s *Server) build(ctx context.Context) error {
 		},
 	})
 	renderer := &notifications.Renderer{
-		Reader: s.store, Definitions: definitions, Base: base, RedoxMessage: x.RedoxMessage,
+		Reader: s.store, Definitions: definitions, Base: base, RedoxMessage: x.RedoxMessage, WritebackBundle: x.WritebackBundle,
 	}
 	s.topics(core, registry, sender, renderer)
 	s.engine = notifications.NewEngine(notifications.Options{
 		Store: s.store, Registry: registry, Transmissions: transmissions, Sender: sender, Leases: leases,
 		Renderer: renderer, Topics: s.compiler, Outcome: s.keeper.Outcome,
+		Carry: s.carrier.Carry, Ended: x.WritebackEnded,
 		Environment: notifications.EnvironmentOf, Now: now, After: time.After, Logger: c.Logger, Meter: metrics,
 	})
 	metrics.Backlog(s.engine.Backlog, now)
@@ -339,6 +346,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	stop()
 	all.Wait()
+	s.carrier.Close()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}

@@ -253,3 +253,10 @@ func (d *Draft) appendNode(dst []byte, n *node, l level) []byte {
 	}
 	return dst
 }
+
+// Clear takes a field's value away.
+func (s *DraftSegment) Clear(n int) {
+	if n > 0 && n <= len(s.fields) {
+		s.fields[n-1] = node{}
+	}
+}
