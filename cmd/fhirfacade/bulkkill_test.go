@@ -106,7 +106,7 @@ func TestKilledImportAndExportGoOn(t *testing.T) {
 	s = startServer(t, nil, again...)
 	second := start(t, importing...)
 	_ = second.cmd.Process.Kill()
-	<-second.end
+	_ = <-second.end // killed
 	out, err := command(t, importing...)
 	if err != nil || !strings.Contains(out, fmt.Sprintf("Imported %d resources from 1 files", n)) {
 		t.Fatalf("%v: %s", err, out)
@@ -129,7 +129,7 @@ func TestKilledImportAndExportGoOn(t *testing.T) {
 		return ok && err == nil
 	})
 	s.stop(os.Kill)
-	<-first.end
+	_ = <-first.end // killed
 	s = startServer(t, nil, again...)
 	// What is written behind the moment of the export is not in it.
 	if !s.put(t.Context(), "m2") || !s.put(t.Context(), "late") {
@@ -152,7 +152,7 @@ func TestKilledImportAndExportGoOn(t *testing.T) {
 		return err == nil && bytes.Contains(text, []byte(`"status"`))
 	})
 	_ = first.cmd.Process.Signal(syscall.SIGKILL)
-	<-first.end
+	_ = <-first.end // killed
 	out, err = command(t, importing...)
 	if err != nil || !strings.Contains(out, fmt.Sprintf("Imported %d resources", n)) {
 		t.Fatalf("%v: %s", err, out)

@@ -34,7 +34,7 @@ func (a *API) validateInSet(r *request) (v terminology.Validation, err error) {
 		return v, err
 	}
 	var in terminology.ValueSet
-	if in.Canonical, in.Resource, err = q.subject(r, false, "url", "valueSetVersion", "valueSet"); err != nil {
+	if in.Canonical, in.Resource, err = q.subject(r, false, "valueSetVersion", "valueSet"); err != nil {
 		return v, err
 	}
 	codings, err := q.codings("system", "systemVersion")
@@ -57,7 +57,7 @@ func (a *API) validateInSystem(r *request) (v terminology.Validation, err error)
 		return v, err
 	}
 	service, ctx := a.o.Repository.Terminology(r.tenant), r.Request.Context()
-	name, given, err := q.subject(r, q.nodes["coding"].Exists(), "url", "version", "codeSystem")
+	name, given, err := q.subject(r, q.nodes["coding"].Exists(), "version", "codeSystem")
 	if err != nil {
 		return v, err
 	}

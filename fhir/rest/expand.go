@@ -66,7 +66,7 @@ type expanding struct {
 
 func readExpanding(r *request, q asked) (e expanding, err error) {
 	e.q = q
-	if e.of.Canonical, e.of.Resource, err = q.subject(r, false, "url", "valueSetVersion", "valueSet"); err != nil {
+	if e.of.Canonical, e.of.Resource, err = q.subject(r, false, "valueSetVersion", "valueSet"); err != nil {
 		return e, err
 	}
 	if e.offset, err = q.whole("offset", 0); err != nil {

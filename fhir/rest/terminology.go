@@ -148,16 +148,6 @@ func (q *asked) read(p rawjson.Node, known map[string]takes) error {
 	return nil
 }
 
-// need refuses a call without a parameter.
-func (q asked) need(names ...string) error {
-	for _, name := range names {
-		if q.text(name) == "" {
-			return outcome.BadRequest(outcome.CodeRequired, "The operation needs the parameter %s.", name)
-		}
-	}
-	return nil
-}
-
 // flag is a boolean, false without a value.
 func (q asked) flag(name string) (bool, error) {
 	switch q.text(name) {
@@ -190,7 +180,8 @@ func (q asked) oneOf(optional bool, names ...string) (string, error) {
 
 // subject is what an operation is about: a canonical URL with its version, the
 // instance of the URL, or a resource that came with the request.
-func (q asked) subject(r *request, optional bool, url, version, resource string) (canonical string, given rawjson.Node, err error) {
+func (q asked) subject(r *request, optional bool, version, resource string) (canonical string, given rawjson.Node, err error) {
+	const url = "url"
 	which, err := q.oneOf(optional || r.instance() != "", url, resource)
 	if err != nil {
 		return "", given, err

@@ -21,7 +21,7 @@ func (a *API) translate(r *request) error {
 		return err
 	}
 	t := terminology.Translating{Source: q.text("source"), Target: q.text("target"), TargetSystem: q.text("targetsystem")}
-	if t.Map, t.Resource, err = q.subject(r, true, "url", "conceptMapVersion", "conceptMap"); err != nil {
+	if t.Map, t.Resource, err = q.subject(r, true, "conceptMapVersion", "conceptMap"); err != nil {
 		return err
 	}
 	if t.Reverse, err = q.flag("reverse"); err != nil {

@@ -2,6 +2,7 @@ package subscription
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -128,7 +129,7 @@ func (r Report) Bundle(id string) []byte {
 	b = quoted(b, "urn:uuid:"+r.ID)
 	b = append(b, `,"resource":`...)
 	b = append(b, r.Parameters()...)
-	b = appendRequest(b, "GET", status, "200")
+	b = appendRequest(b, http.MethodGet, status, "200")
 	if r.Content == Empty || r.Content == "" {
 		return append(b, "]}"...)
 	}
@@ -146,13 +147,13 @@ func (r Report) Bundle(id string) []byte {
 			}
 			switch {
 			case i > 0:
-				b = appendRequest(b, "GET", ref, "200")
-			case e.Method == "DELETE":
-				b = appendRequest(b, "DELETE", ref, "204")
-			case e.Method == "POST":
-				b = appendRequest(b, "POST", ref[:len(ref)-len(last(ref))-1], "201")
+				b = appendRequest(b, http.MethodGet, ref, "200")
+			case e.Method == http.MethodDelete:
+				b = appendRequest(b, http.MethodDelete, ref, "204")
+			case e.Method == http.MethodPost:
+				b = appendRequest(b, http.MethodPost, ref[:len(ref)-len(last(ref))-1], "201")
 			default:
-				b = appendRequest(b, "PUT", ref, "200")
+				b = appendRequest(b, http.MethodPut, ref, "200")
 			}
 		}
 	}
