@@ -131,7 +131,7 @@ func (e *export) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := e.out.settle(ctx); err != nil {
+	if err := e.out.settle(); err != nil {
 		return err
 	}
 	e.j.Total = e.j.Done
@@ -477,7 +477,7 @@ func appendLine(dst, body []byte) []byte {
 
 // checkpoint writes how far the export is: all lines up to there are stored.
 func (e *export) checkpoint(ctx context.Context) error {
-	if err := e.out.settle(ctx); err != nil {
+	if err := e.out.settle(); err != nil {
 		return err
 	}
 	return e.write(ctx)

@@ -157,10 +157,10 @@ func (s *Service) receive(ctx context.Context, t store.Tenant, job string, in io
 			// Whoever sends may be gone, and with him the request.
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 			defer cancel()
-			return nil, errors.Join(err, w.settle(end), removeFiles(end, s.o.Store, t, job, files))
+			return nil, errors.Join(err, w.settle(), removeFiles(end, s.o.Store, t, job, files))
 		}
 		if ended {
-			return &files[0], w.settle(ctx)
+			return &files[0], w.settle()
 		}
 		if err := w.flush(f); err != nil {
 			return nil, err

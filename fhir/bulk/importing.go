@@ -481,7 +481,7 @@ func at(l *line) error {
 
 // checkpoint writes how far the import is.
 func (i *importing) checkpoint(ctx context.Context) error {
-	if err := i.out.settle(ctx); err != nil {
+	if err := i.out.settle(); err != nil {
 		return err
 	}
 	var err error

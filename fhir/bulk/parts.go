@@ -67,8 +67,11 @@ type writer struct {
 	// written.
 	files *[]File
 	open  map[string]*openFile
+	// group are the writes under way, which end with ctx; base is what each
+	// next group begins from, whoever asks for the end of one.
 	group *errgroup.Group
 	ctx   context.Context
+	base  context.Context
 	// free are buffers to be used again.
 	free chan *bytes.Buffer
 }
@@ -81,17 +84,17 @@ type openFile struct {
 func newWriter(ctx context.Context, items store.Items, t store.Tenant, job string, expires time.Time, perFile int64, files *[]File) *writer {
 	w := &writer{
 		items: items, tenant: t, job: job, expires: expires, perFile: perFile, files: files,
-		open: map[string]*openFile{}, free: make(chan *bytes.Buffer, writesAtOnce+1),
+		base: ctx, open: map[string]*openFile{}, free: make(chan *bytes.Buffer, writesAtOnce+1),
 	}
-	w.begin(ctx)
+	w.begin()
 	for i := range *files { // the last one of each group counts
 		w.open[(*files)[i].group()] = &openFile{at: i}
 	}
 	return w
 }
 
-func (w *writer) begin(ctx context.Context) {
-	w.group, w.ctx = errgroup.WithContext(ctx)
+func (w *writer) begin() {
+	w.group, w.ctx = errgroup.WithContext(w.base)
 	w.group.SetLimit(writesAtOnce)
 }
 
@@ -158,7 +161,7 @@ func (w *writer) buffer() *bytes.Buffer {
 	case b := <-w.free:
 		return b
 	default:
-		return &bytes.Buffer{}
+		return bytes.NewBuffer(make([]byte, 0, partBytes+partBytes/16))
 	}
 }
 
@@ -196,7 +199,7 @@ func (w *writer) flush(f *openFile) error {
 }
 
 // settle returns when all lines are in the store.
-func (w *writer) settle(ctx context.Context) error {
+func (w *writer) settle() error {
 	var err error
 	for _, f := range w.open {
 		if err = w.flush(f); err != nil {
@@ -206,7 +209,7 @@ func (w *writer) settle(ctx context.Context) error {
 	if done := w.group.Wait(); done != nil {
 		err = done
 	}
-	w.begin(ctx)
+	w.begin()
 	return err
 }
 
