@@ -29,8 +29,6 @@ type Connection struct {
 	Preset string
 	// Header is sent with every call.
 	Header map[string]string
-	// Definition is the text of a declared connector.
-	Definition string
 	// TimeZone is the practice's, an IANA name; vendors send local times.
 	TimeZone string
 	// Source is the id of the source that messages are delivered as.

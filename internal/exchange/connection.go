@@ -33,8 +33,6 @@ type Connection struct {
 	Auth *Auth `json:"auth,omitempty"`
 	// Headers are sent with every call.
 	Headers map[string]string `json:"headers,omitempty"`
-	// Definition is the YAML of a declared connector.
-	Definition string `json:"definition,omitempty"`
 	// RatePerSecond is the most calls a second; the vendor's usual limit when 0.
 	RatePerSecond float64  `json:"ratePerSecond,omitempty"`
 	TimeZone      string   `json:"timeZone,omitempty"`
@@ -132,7 +130,7 @@ func name(t store.Tenant, id string) string { return string(t) + ":" + id }
 // polled is the connection as the poller takes it.
 func (c Connection) polled(t store.Tenant) (polling.Connection, error) {
 	p := polling.Connection{
-		Preset: c.Preset, Header: c.Headers, Definition: c.Definition, RatePerSecond: c.RatePerSecond,
+		Preset: c.Preset, Header: c.Headers, RatePerSecond: c.RatePerSecond,
 		ID: name(t, c.ID), Tenant: t, Vendor: c.Vendor, BaseURL: c.BaseURL, Practice: c.Practice,
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret, TimeZone: c.TimeZone, Source: c.Source,
 	}
