@@ -106,7 +106,9 @@ func TestKilledImportAndExportGoOn(t *testing.T) {
 	s = startServer(t, nil, again...)
 	second := start(t, importing...)
 	_ = second.cmd.Process.Kill()
-	_ = <-second.end // killed
+	if err := <-second.end; err == nil {
+		t.Error("what was killed ended well")
+	}
 	out, err := command(t, importing...)
 	if err != nil || !strings.Contains(out, fmt.Sprintf("Imported %d resources from 1 files", n)) {
 		t.Fatalf("%v: %s", err, out)
@@ -129,7 +131,7 @@ func TestKilledImportAndExportGoOn(t *testing.T) {
 		return ok && err == nil
 	})
 	s.stop(os.Kill)
-	_ = <-first.end // killed
+	t.Logf("the export whose server was killed: %v", <-first.end)
 	s = startServer(t, nil, again...)
 	// What is written behind the moment of the export is not in it.
 	if !s.put(t.Context(), "m2") || !s.put(t.Context(), "late") {
@@ -152,7 +154,9 @@ func TestKilledImportAndExportGoOn(t *testing.T) {
 		return err == nil && bytes.Contains(text, []byte(`"status"`))
 	})
 	_ = first.cmd.Process.Signal(syscall.SIGKILL)
-	_ = <-first.end // killed
+	if err := <-first.end; err == nil {
+		t.Error("what was killed ended well")
+	}
 	out, err = command(t, importing...)
 	if err != nil || !strings.Contains(out, fmt.Sprintf("Imported %d resources", n)) {
 		t.Fatalf("%v: %s", err, out)

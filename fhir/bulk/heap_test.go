@@ -2,6 +2,7 @@ package bulk_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -121,7 +122,7 @@ func (s *server) discard(url string, told func()) (n int64) {
 		some, err := io.CopyN(io.Discard, res.Body, 1<<20)
 		n += some
 		told()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return n
 		}
 		if err != nil {
