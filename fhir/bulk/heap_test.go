@@ -19,6 +19,9 @@ import (
 // alive: what a commit, the parts of files that are written at once and the
 // batches of a walk take, however much there is.
 func TestMemoryStaysFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: 256 MiB are stored and exported; the race detector takes memory of its own")
+	}
 	const number, size, most = 1024, 256 << 10, 128 << 20
 	s := importer(t, openPebble)
 	before := alive()
