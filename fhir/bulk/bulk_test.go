@@ -1,22 +1,14 @@
 package bulk_test
 
 import (
-	"context"
-	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"os"
-	"strings"
 	"testing"
 	"time"
-
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/fhirfacade/fhirfacade/fhir/outcome"
 	"github.com/fhirfacade/fhirfacade/fhir/rest/resttest"
 	"github.com/fhirfacade/fhirfacade/store"
-	"github.com/fhirfacade/fhirfacade/store/mongo"
 	"github.com/fhirfacade/fhirfacade/store/pebble"
 )
 
@@ -39,7 +31,7 @@ func TestBulk(t *testing.T) { run(t, openPebble) }
 
 // TestBulkOnMongoDB is the same on the other engine. It needs a MongoDB, such
 // as scripts/mongodb starts.
-func TestBulkOnMongoDB(t *testing.T) { run(t, openMongoDB(t)) }
+func TestBulkOnMongoDB(t *testing.T) { run(t, resttest.OnMongoDB(t)) }
 
 func openPebble(t testing.TB, clock func() time.Time) store.Store {
 	s, err := pebble.Open(t.TempDir(), pebble.Options{Clock: clock, Logger: slog.New(slog.DiscardHandler)})
@@ -48,38 +40,4 @@ func openPebble(t testing.TB, clock func() time.Time) store.Store {
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
-}
-
-func openMongoDB(t *testing.T) resttest.Open {
-	uri := os.Getenv("FHIRFACADE_TEST_MONGODB_URI")
-	if uri == "" {
-		uri = os.Getenv("MONGODB_URI")
-	}
-	if uri == "" {
-		if os.Getenv("MONGODB") == "require" {
-			t.Fatal("MONGODB=require, but neither FHIRFACADE_TEST_MONGODB_URI nor MONGODB_URI is set")
-		}
-		t.Skip("no MongoDB to test on: set FHIRFACADE_TEST_MONGODB_URI to what scripts/mongodb start prints")
-	}
-	return func(t testing.TB, clock func() time.Time) store.Store {
-		name := "bulktest_" + strings.ToLower(rand.Text()[:12])
-		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			defer cancel()
-			client, err := driver.Connect(options.Client().ApplyURI(uri))
-			if err == nil {
-				err = client.Database(name).Drop(ctx)
-				_ = client.Disconnect(ctx)
-			}
-			if err != nil {
-				t.Errorf("cannot drop the test's database: %v", err)
-			}
-		})
-		s, err := mongo.Open(t.Context(), mongo.Options{URI: uri, Database: name, Clock: clock, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
-		return s
-	}
 }

@@ -66,7 +66,7 @@ func TestExamplesOnMongoDB(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the API's own suite runs on MongoDB with -short, too; the examples do not")
 	}
-	w := walkExamples(t, openMongoDB(t), 10)
+	w := walkExamples(t, resttest.OnMongoDB(t), 10)
 	if w.stored+w.refused != numberOfExamples/10 || w.refused > notValid {
 		t.Errorf("%d valid, %d refused", w.stored, w.refused)
 	}

@@ -1,22 +1,12 @@
 package uscore
 
 import (
-	"context"
-	"crypto/rand"
-	"log/slog"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/fhirfacade/fhirfacade/fhir/rest/resttest"
-	"github.com/fhirfacade/fhirfacade/store"
-	"github.com/fhirfacade/fhirfacade/store/mongo"
 )
 
 func TestUSCoreSearches(t *testing.T) {
@@ -30,36 +20,7 @@ func TestUSCoreSearches(t *testing.T) {
 // Fewer patients and the first searches of each: what differs between the
 // engines is not what a value means.
 func TestUSCoreSearchesOnMongoDB(t *testing.T) {
-	uri := os.Getenv("FHIRFACADE_TEST_MONGODB_URI")
-	if uri == "" {
-		if os.Getenv("MONGODB") == "require" {
-			t.Fatal("MONGODB=require, but FHIRFACADE_TEST_MONGODB_URI is not set")
-		}
-		t.Skip("no MongoDB to test on: set FHIRFACADE_TEST_MONGODB_URI to what scripts/mongodb start prints")
-	}
-	run(t, func(t testing.TB, clock func() time.Time) store.Store {
-		name := "uscore_" + strings.ToLower(rand.Text()[:12])
-		s, err := mongo.Open(t.Context(), mongo.Options{URI: uri, Database: name, Clock: clock, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			defer cancel()
-			client, err := driver.Connect(options.Client().ApplyURI(uri))
-			if err == nil {
-				err = client.Database(name).Drop(ctx)
-				_ = client.Disconnect(ctx)
-			}
-			if err != nil {
-				t.Errorf("cannot drop the test's database: %v", err)
-			}
-		})
-		return s
-	}, 2, 1)
+	run(t, resttest.OnMongoDB(t), 2, 1)
 }
 
 // run loads patients and tries each search of the metadata, at most a number
